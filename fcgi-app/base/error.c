@@ -1,0 +1,136 @@
+#include "base/error.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+	const char *name;
+	const char *code;
+} kinds[] = {
+	[ERR_INTERNAL] = { "internal", "INTERNAL" },
+	[ERR_INVALID] = { "invalid", "INVALID_REQUEST" },
+	[ERR_UNAUTHENTICATED] = { "unauthenticated", "UNAUTHORIZED" },
+	[ERR_FORBIDDEN] = { "forbidden", "FORBIDDEN" },
+	[ERR_NOT_FOUND] = { "not_found", "NOT_FOUND" },
+	[ERR_METHOD] = { "method", "METHOD_NOT_ALLOWED" },
+	[ERR_CONFLICT] = { "conflict", "CONFLICT" },
+	[ERR_PRECONDITION] = { "precondition", "PRECONDITION_FAILED" },
+	[ERR_TOO_LARGE] = { "too_large", "PAYLOAD_TOO_LARGE" },
+	[ERR_MEDIA_TYPE] = { "media_type", "UNSUPPORTED_MEDIA_TYPE" },
+	[ERR_RATE_LIMITED] = { "rate_limited", "RATE_LIMITED" },
+	[ERR_UPSTREAM] = { "upstream", "UPSTREAM_ERROR" },
+	[ERR_UNAVAILABLE] = { "unavailable", "UNAVAILABLE" },
+	[ERR_TIMEOUT] = { "timeout", "TIMEOUT" },
+	[ERR_STORAGE_FULL] = { "storage_full", "STORAGE_FULL" },
+};
+
+#define KIND_COUNT (sizeof kinds / sizeof kinds[0])
+
+static int
+fill(struct error *err, enum error_kind kind, const char *code,
+    const char *field, const char *format, va_list arguments)
+{
+	memset(err, 0, sizeof *err);
+	err->kind = kind;
+	snprintf(err->code, sizeof err->code, "%s", code ? code : "");
+	snprintf(err->field, sizeof err->field, "%s", field);
+	vsnprintf(err->message, sizeof err->message, format, arguments);
+	return -1;
+}
+
+int
+error_set(struct error *err, enum error_kind kind, const char *code,
+    const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	fill(err, kind, code, "", format, arguments);
+	va_end(arguments);
+	return -1;
+}
+
+int
+error_field(struct error *err, const char *field, const char *code,
+    const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	fill(err, ERR_INVALID, code, field, format, arguments);
+	va_end(arguments);
+	return -1;
+}
+
+int
+error_errno(struct error *err, const char *format, ...)
+{
+	int number = errno;
+	enum error_kind kind = ERR_INTERNAL;
+	char reason[128];
+	va_list arguments;
+
+	if (number == ENOSPC || number == EDQUOT)
+		kind = ERR_STORAGE_FULL;
+	else if (number == EMFILE || number == ENFILE || number == ENOMEM ||
+	    number == EAGAIN)
+		kind = ERR_UNAVAILABLE;
+	va_start(arguments, format);
+	fill(err, kind, NULL, "", format, arguments);
+	va_end(arguments);
+	snprintf(err->detail, sizeof err->detail, "%s",
+	    strerror_r(number, reason, sizeof reason));
+	return -1;
+}
+
+int
+error_wrap(struct error *err, const char *format, ...)
+{
+	char before[sizeof err->message];
+	char joined[sizeof err->message + sizeof before + 2];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(before, sizeof before, format, arguments);
+	va_end(arguments);
+	snprintf(joined, sizeof joined, "%s: %s", before, err->message);
+	snprintf(err->message, sizeof err->message, "%.*s",
+	    (int)sizeof err->message - 1, joined);
+	return -1;
+}
+
+int
+error_detail(struct error *err, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(err->detail, sizeof err->detail, format, arguments);
+	va_end(arguments);
+	return -1;
+}
+
+const char *
+error_code(const struct error *err)
+{
+	return err->code[0] ? err->code : kinds[err->kind].code;
+}
+
+const char *
+error_kind_name(enum error_kind kind)
+{
+	return kinds[kind].name;
+}
+
+enum error_kind
+error_kind_parse(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < KIND_COUNT; i++)
+		if (strcmp(kinds[i].name, name) == 0)
+			return (enum error_kind)i;
+	return ERR_INTERNAL;
+}

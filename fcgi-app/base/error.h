@@ -1,0 +1,74 @@
+/*
+ * One value that says why something failed: filled once where the failure is
+ * seen, passed on unchanged or wrapped with context, logged once by whoever
+ * ends its way (the dispatcher, a job, main).
+ *
+ * Functions that can fail take a struct error as their last parameter, leave
+ * it untouched on success and return -1 after filling it. error_set() and its
+ * siblings return -1, so that a failing path is one line.
+ */
+#ifndef BASE_ERROR_H
+#define BASE_ERROR_H
+
+#include <stdbool.h>
+
+enum error_kind { /* what the caller can do; http/reply.c has the statuses */
+	ERR_INTERNAL,        /* our bug, or the machine is in trouble */
+	ERR_INVALID,         /* the client can correct its input */
+	ERR_UNAUTHENTICATED, /* who are you? */
+	ERR_FORBIDDEN,       /* you may not */
+	ERR_NOT_FOUND,
+	ERR_METHOD,          /* the resource has other methods */
+	ERR_CONFLICT,        /* the object's present state forbids it */
+	ERR_PRECONDITION,    /* the object is not what If-Match said */
+	ERR_TOO_LARGE,       /* a size over a limit of ours */
+	ERR_MEDIA_TYPE,      /* the body is not JSON */
+	ERR_RATE_LIMITED,    /* retry_after_s says when to come back */
+	ERR_UPSTREAM,        /* Docker, nginx or the CA refused */
+	ERR_UNAVAILABLE,     /* something needed is not running or is full */
+	ERR_TIMEOUT,         /* something needed was too slow */
+	ERR_STORAGE_FULL,    /* no room on the disk */
+};
+
+struct error {
+	enum error_kind kind;
+	char code[40];      /* UPPER_SNAKE for programs; "" is the kind's own */
+	char field[64];     /* the input at fault, or "" */
+	char message[512];  /* for the client: no secret, path or command line */
+	char detail[512];   /* for the log alone: errno, a tool's own words */
+	char related[64];   /* id of the object in the way, or "" */
+	unsigned int retry_after_s; /* 0: not known */
+};
+
+/* code may be NULL: the kind's default. */
+int error_set(struct error *err, enum error_kind kind, const char *code,
+    const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* ERR_INVALID about one input. code NULL is INVALID_REQUEST. */
+int error_field(struct error *err, const char *field, const char *code,
+    const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/*
+ * The kind that errno stands for: ERR_STORAGE_FULL for a full disk,
+ * ERR_UNAVAILABLE for no memory or descriptors, else ERR_INTERNAL. The
+ * message says what could not be done; errno's text goes to the detail.
+ */
+int error_errno(struct error *err, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Puts "<text>: " before the message. */
+int error_wrap(struct error *err, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Adds what only the log may see. */
+int error_detail(struct error *err, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* The code, or the default one of its kind; never empty. */
+const char *error_code(const struct error *err);
+
+/* Lower-case word for the kind, for storage; unknown words are ERR_INTERNAL. */
+const char *error_kind_name(enum error_kind kind);
+enum error_kind error_kind_parse(const char *name);
+
+#endif

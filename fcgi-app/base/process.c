@@ -1,0 +1,292 @@
+#include "base/process.h"
+
+#include "base/arena.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define KILL_GRACE_MS 10000
+#define POLL_MS 500
+#define ENVIRON_MAXIMUM (256 * 1024)
+
+/* What the child does between fork() and exec(): async-signal-safe calls. */
+static void
+become_program(const struct process_options *options, int input, int output,
+    int status)
+{
+	sigset_t none;
+	int number, code;
+
+	setpgid(0, 0);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	sigemptyset(&none);
+	for (number = 1; number < NSIG; number++)
+		signal(number, SIG_DFL);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (dup2(input, STDIN_FILENO) >= 0 &&
+	    dup2(output, STDOUT_FILENO) >= 0 &&
+	    dup2(output, STDERR_FILENO) >= 0 &&
+	    chdir(options->directory ? options->directory : "/") == 0) {
+		/* CLOSE_RANGE_CLOEXEC keeps status open until exec. */
+		syscall(SYS_close_range, 3U, ~0U, 1U << 2);
+		execve(options->argv[0], (char *const *)options->argv,
+		    (char *const *)options->environment);
+	}
+	code = errno;
+	number = (int)write(status, &code, sizeof code);
+	(void)number;
+	_exit(127);
+}
+
+/* Waits until the child has called exec(); its errno when it could not. */
+static int
+wait_for_exec(int status)
+{
+	int code = 0;
+	ssize_t got;
+
+	do
+		got = read(status, &code, sizeof code);
+	while (got < 0 && errno == EINTR);
+	return got == (ssize_t)sizeof code ? code : 0;
+}
+
+static int
+open_input(const struct process_options *options, int *out_read, int *out_write)
+{
+	int pair[2];
+
+	*out_write = -1;
+	if (options->input == NULL) {
+		*out_read = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		return *out_read < 0 ? -1 : 0;
+	}
+	if (pipe2(pair, O_CLOEXEC) < 0)
+		return -1;
+	fcntl(pair[1], F_SETFL, O_NONBLOCK);
+	*out_read = pair[0];
+	*out_write = pair[1];
+	return 0;
+}
+
+struct running {
+	pid_t pid;
+	int output;
+	int input;
+	size_t written;
+	int64_t deadline_ms; /* 0: none */
+	int64_t kill_at_ms;  /* 0: not told to end yet */
+};
+
+static void
+feed_input(const struct process_options *options, struct running *running)
+{
+	ssize_t put = write(running->input, options->input + running->written,
+	    options->input_length - running->written);
+
+	if (put > 0)
+		running->written += (size_t)put;
+	if ((put < 0 && errno != EAGAIN && errno != EINTR) ||
+	    running->written == options->input_length) {
+		close(running->input);
+		running->input = -1;
+	}
+}
+
+static void
+end_when_due(const struct process_options *options, struct running *running,
+    struct process_result *result)
+{
+	int64_t now = clock_monotonic_ms();
+
+	if (running->kill_at_ms != 0) {
+		if (now >= running->kill_at_ms)
+			kill(-running->pid, SIGKILL);
+		return;
+	}
+	if (running->deadline_ms != 0 && now >= running->deadline_ms)
+		result->timed_out = true;
+	else if (options->cancel != NULL && atomic_load(options->cancel))
+		result->cancelled = true;
+	else
+		return;
+	kill(-running->pid, SIGTERM);
+	running->kill_at_ms = now + KILL_GRACE_MS;
+}
+
+static bool
+has_ended(pid_t pid)
+{
+	siginfo_t ended = { 0 };
+
+	return waitid(P_PID, (id_t)pid, &ended, WEXITED | WNOHANG | WNOWAIT) ==
+	    0 &&
+	    ended.si_pid == pid;
+}
+
+/* Relays output until every holder of the pipe is gone or told to go. */
+static void
+relay(const struct process_options *options, struct running *running,
+    struct process_result *result)
+{
+	char chunk[4096];
+	ssize_t got;
+
+	for (;;) {
+		struct pollfd fds[2] = {
+			{ .fd = running->output, .events = POLLIN },
+			{ .fd = running->input, .events = POLLOUT },
+		};
+		int ready = poll(fds, 2, POLL_MS);
+
+		end_when_due(options, running, result);
+		if (ready < 0 && errno != EINTR)
+			return;
+		if (ready > 0 && fds[1].revents != 0)
+			feed_input(options, running);
+		if (ready > 0 && fds[0].revents != 0) {
+			got = read(running->output, chunk, sizeof chunk);
+			if (got == 0 || (got < 0 && errno != EINTR))
+				return;
+			if (got > 0 && options->on_output != NULL)
+				options->on_output(
+				    options->context, chunk, (size_t)got);
+			continue;
+		}
+		/*
+		 * A daemon that the program left behind may hold the pipe: the
+		 * end of the program is what counts.
+		 */
+		if (ready == 0 && has_ended(running->pid))
+			return;
+	}
+}
+
+int
+process_run(const struct process_options *options, struct process_result *out,
+    struct error *err)
+{
+	auto_fd int child_input = -1, child_output = -1, child_status = -1;
+	auto_fd int status = -1;
+	struct running running = { .pid = -1, .output = -1, .input = -1 };
+	int pair[2], code, state;
+
+	memset(out, 0, sizeof *out);
+	if (open_input(options, &child_input, &running.input) < 0)
+		return error_errno(err, "cannot start a program");
+	if (pipe2(pair, O_CLOEXEC) < 0) {
+		cleanup_fd(&running.input);
+		return error_errno(err, "cannot start a program");
+	}
+	running.output = pair[0];
+	child_output = pair[1];
+	if (pipe2(pair, O_CLOEXEC) == 0) {
+		status = pair[0];
+		child_status = pair[1];
+		running.pid = fork();
+	}
+	if (running.pid == 0)
+		become_program(
+		    options, child_input, child_output, child_status);
+	if (running.pid < 0) {
+		error_errno(err, "cannot start a program");
+		cleanup_fd(&running.output);
+		cleanup_fd(&running.input);
+		return -1;
+	}
+	setpgid(running.pid, running.pid);
+	cleanup_fd(&child_status);
+	child_status = -1;
+	cleanup_fd(&child_input);
+	child_input = -1;
+	cleanup_fd(&child_output);
+	child_output = -1;
+	code = wait_for_exec(status);
+	if (code == 0) {
+		if (options->timeout_ms > 0)
+			running.deadline_ms =
+			    clock_monotonic_ms() + options->timeout_ms;
+		relay(options, &running, out);
+	}
+	cleanup_fd(&running.output);
+	cleanup_fd(&running.input);
+	while (waitpid(running.pid, &state, 0) < 0 && errno == EINTR)
+		;
+	kill(-running.pid, SIGKILL); /* what it left in its group */
+	if (code != 0) {
+		errno = code;
+		error_errno(err, "cannot start a program");
+		return error_detail(err, "%s: %s", options->argv[0],
+		    strerror(code));
+	}
+	out->exit_code = WIFEXITED(state) ? WEXITSTATUS(state) : -1;
+	out->signal = WIFSIGNALED(state) ? WTERMSIG(state) : 0;
+	return 0;
+}
+
+/* Whether the process's environment has the entry. */
+static bool
+is_marked(int proc, const char *pid, const char *entry)
+{
+	char path[300];
+	auto_fd int fd = -1;
+	auto_free char *text = xmalloc(ENVIRON_MAXIMUM + 1);
+	size_t length = 0, size;
+	const char *at;
+	ssize_t got;
+
+	snprintf(path, sizeof path, "%s/environ", pid);
+	if ((fd = openat(proc, path, O_RDONLY | O_CLOEXEC)) < 0)
+		return false;
+	while (length < ENVIRON_MAXIMUM &&
+	    (got = read(fd, text + length, ENVIRON_MAXIMUM - length)) > 0)
+		length += (size_t)got;
+	text[length] = '\0';
+	for (at = text; at < text + length; at += size) {
+		size = strlen(at) + 1;
+		if (strcmp(at, entry) == 0)
+			return true;
+	}
+	return false;
+}
+
+int
+process_kill_marked(const char *entry)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *found;
+	int killed = 0;
+
+	if (proc == NULL)
+		return 0;
+	while ((found = readdir(proc)) != NULL) {
+		pid_t pid, group;
+
+		if (!isdigit((unsigned char)found->d_name[0]) ||
+		    !is_marked(dirfd(proc), found->d_name, entry))
+			continue;
+		pid = (pid_t)atoi(found->d_name);
+		if (pid == getpid())
+			continue;
+		group = getpgid(pid);
+		if (group > 1 && group != getpgrp())
+			kill(-group, SIGKILL);
+		kill(pid, SIGKILL);
+		killed++;
+	}
+	closedir(proc);
+	return killed;
+}

@@ -1,0 +1,53 @@
+/*
+ * Programs started by argv, without a shell.
+ *
+ * The child gets exactly the environment and directory it is given, an empty
+ * standard input (or the given text), one pipe for both output streams, a
+ * process group of its own, default signals and no other descriptor. It is
+ * killed when the starting thread dies.
+ */
+#ifndef BASE_PROCESS_H
+#define BASE_PROCESS_H
+
+#include "base/error.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct process_options {
+	const char *const *argv;        /* argv[0] is an absolute path */
+	const char *const *environment; /* all of it, "NAME=value", NULL-ended */
+	const char *directory;          /* NULL: "/" */
+	const char *input;              /* standard input; NULL: /dev/null */
+	size_t input_length;
+	int64_t timeout_ms;             /* of the whole run; 0: none */
+	const atomic_bool *cancel;      /* looked at twice a second; may be NULL */
+	/* Called with output as it comes, in the calling thread; may be NULL. */
+	void (*on_output)(void *context, const char *bytes, size_t length);
+	void *context;
+};
+
+struct process_result {
+	int exit_code; /* -1 when it ended by a signal */
+	int signal;    /* 0 when it exited */
+	bool timed_out;
+	bool cancelled;
+};
+
+/*
+ * Runs the program and waits for it. On a timeout or cancellation the whole
+ * process group gets SIGTERM, ten seconds later SIGKILL. Returns 0 when the
+ * program ran, however it ended; -1 when it could not be started.
+ */
+int process_run(const struct process_options *options,
+    struct process_result *out, struct error *err);
+
+/*
+ * Kills every process whose environment has the entry "NAME=value", with its
+ * process group: what a crashed parent left behind. Returns how many.
+ */
+int process_kill_marked(const char *entry);
+
+#endif

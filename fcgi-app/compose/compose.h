@@ -1,0 +1,161 @@
+/*
+ * Compose projects on disk: one directory per deployment beneath one root.
+ *
+ * ROOT/NAME/docker-compose.yml   what runs (0644)
+ * ROOT/NAME/service.yml          metadata (0644)
+ * ROOT/NAME/.env.flatrun         environment for interpolation (0600)
+ * ROOT/.flatrun/staging/…        being created; emptied at start
+ * ROOT/.flatrun/checked/NAME.yml the normalised document Compose is given
+ * ROOT/.flatrun/trash/…          deleted deployments
+ *
+ * People edit these files by hand too: nothing here is cached. All paths are
+ * opened beneath the root's descriptor without following links.
+ *
+ * One struct compose per process, callable from any thread; who changes a
+ * project holds its turn (the agent runs one job per deployment at a time).
+ */
+#ifndef COMPOSE_COMPOSE_H
+#define COMPOSE_COMPOSE_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "compose/document.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct compose;
+
+/* ^[a-z0-9][a-z0-9_-]{0,62}$ : deployments and services. */
+bool compose_name_is_valid(const char *name);
+#define COMPOSE_NAME_EXPECTED                                                  \
+	"1 to 63 of a-z, 0-9, '-' and '_', beginning with a letter or digit"
+
+/* ^[A-Za-z_][A-Za-z0-9_]{0,127}$ */
+bool compose_variable_name_is_valid(const char *name);
+/* An image reference: the distribution grammar, at most 255 bytes. */
+bool compose_image_is_valid(const char *image);
+
+/*
+ * root must exist. policy is borrowed and must live longer. writable: also
+ * makes ROOT/.flatrun and its directories (the agent).
+ */
+int compose_open(const char *root, const struct compose_policy *policy,
+    bool writable, struct compose **out, struct error *err);
+void compose_close(struct compose *compose);
+
+struct compose_files {
+	const char *filename; /* docker-compose.yml, … */
+	const char *compose;  /* its text */
+	size_t compose_length;
+	const char *metadata; /* text of service.yml, or NULL */
+	const char *environment; /* text of .env.flatrun, or NULL */
+	int64_t modified_at_ms;  /* of the directory: created_at, updated_at */
+};
+
+/*
+ * Reads the files of the deployment into the arena. ERR_NOT_FOUND
+ * DEPLOYMENT_NOT_FOUND when there is no directory with a compose file:
+ * docker-compose.yml, docker-compose.yaml, compose.yml, compose.yaml, then
+ * the first of *compose*.yml, then of *compose*.yaml, by name.
+ */
+int compose_read(struct compose *compose, const char *name,
+    struct arena *arena, struct compose_files *out, struct error *err);
+
+/* Names of all deployments, sorted, in the arena. */
+int compose_list(struct compose *compose, struct arena *arena,
+    const char *const **out, size_t *out_count, struct error *err);
+
+/*
+ * Parses, interpolates and checks a compose text as it would run under name:
+ * the whole of document.h. environment is the text of .env.flatrun, or NULL.
+ */
+int compose_check(struct compose *compose, const char *text, size_t length,
+    const char *environment, struct arena *arena, struct document **out,
+    struct error *err);
+
+/*
+ * Variables from "KEY=value" lines: blank and '#' lines skipped, an "export "
+ * prefix and matching quotes dropped. For interpolation and the API.
+ */
+int compose_environment_parse(const char *text, struct arena *arena,
+    struct compose_variable **out, size_t *out_count, struct error *err);
+/* The text of .env.flatrun; refuses names by grammar and values with line
+ * breaks or NUL (INVALID_ENVIRONMENT, field "env_vars"). */
+int compose_environment_format(const struct compose_variable *variables,
+    size_t count, struct buffer *out, struct error *err);
+
+/* Writes a new deployment: staged, synced, renamed. ERR_CONFLICT
+ * ALREADY_EXISTS. metadata and environment may be NULL. */
+int compose_create(struct compose *compose, const char *name,
+    const char *text, size_t length, const char *metadata,
+    const char *environment, struct error *err);
+
+/* Replaces one file of the deployment; filename as compose_read() gave it. */
+int compose_write(struct compose *compose, const char *name,
+    const char *filename, const void *bytes, size_t length, mode_t mode,
+    struct error *err);
+
+/* Moves the directory to the trash as NAME.TIME and drops its checked file. */
+int compose_trash(struct compose *compose, const char *name, struct error *err);
+/* Removes what has been in the trash for longer; and, at start, staging. */
+int compose_empty_trash(
+    struct compose *compose, int64_t older_than_s, struct error *err);
+int compose_clear_staging(struct compose *compose, struct error *err);
+
+/* The Compose program: "docker compose" (v2 plugin, started directly) or
+ * docker-compose, whichever is there. */
+struct compose_program {
+	char path[256];
+	int major; /* 1 or 2 */
+	char version[32];
+};
+/* Looks in the plugin directories, then in PATH's usual ones; runs it once
+ * for its version. ERR_UNAVAILABLE COMPOSE_NOT_INSTALLED. */
+int compose_find_program(struct compose_program *out, struct error *err);
+
+struct compose_run {
+	const struct compose_program *program;
+	const char *docker_socket; /* path */
+	const char *mark;          /* "NAME=value" put into the environment */
+	const char *project;       /* project name */
+	int64_t timeout_ms;
+	const atomic_bool *cancel;
+	struct buffer *output;     /* bounded; overflow drops, never fails */
+};
+
+/*
+ * Runs `compose <arguments>` (NULL-ended, such as "up", "-d") on the checked,
+ * normalised document of the deployment. The text that runs is read, checked
+ * and written by this call: what a hand edit made invalid is refused as in
+ * compose_check(). A non-zero exit is an error by what the output says:
+ *   ERR_CONFLICT PORT_IN_USE, ERR_CONFLICT NAME_IN_USE (container name),
+ *   ERR_UPSTREAM IMAGE_NOT_FOUND, ERR_UPSTREAM REGISTRY_UNAVAILABLE,
+ *   ERR_UNAVAILABLE DOCKER_UNAVAILABLE, ERR_STORAGE_FULL, ERR_TIMEOUT
+ *   COMPOSE_TIMEOUT, ERR_CONFLICT JOB_CANCELLED, else ERR_UPSTREAM
+ *   COMPOSE_FAILED.
+ */
+int compose_run(struct compose *compose, const char *name,
+    const struct compose_run *run, const char *const *arguments,
+    struct error *err);
+
+/* The project's name: the document's own, else the deployment's. */
+const char *compose_project_name(
+    const struct document *document, const char *deployment);
+
+/*
+ * Compose text for one image: service "app", ports published or exposed,
+ * restart unless-stopped. host 0: the same as container; published false:
+ * only exposed.
+ */
+struct compose_port {
+	int container, host;
+	bool published;
+};
+int compose_generate(const char *name, const char *image,
+    const struct compose_port *ports, size_t count, struct buffer *out,
+    struct error *err);
+
+#endif

@@ -1,0 +1,167 @@
+/*
+ * The Docker Engine API over its Unix socket (libcurl).
+ *
+ * https://docs.docker.com/engine/api/ , version 1.41 and up; the version is
+ * negotiated once from /_ping and put into every path. Every call has a
+ * deadline (connect 1 s, lists 5 s, changes 120 s) and bounded answers.
+ *
+ * Errors, by what the caller can do:
+ *   ERR_UNAVAILABLE DOCKER_UNAVAILABLE  the socket does not answer
+ *   ERR_TIMEOUT     DOCKER_TIMEOUT      it answers too slowly; after three in
+ *                   a row calls fail at once for 5 s (the breaker)
+ *   ERR_NOT_FOUND   CONTAINER_NOT_FOUND and the like
+ *   ERR_CONFLICT    CONFLICT            Docker's 409
+ *   ERR_UPSTREAM    DOCKER_ERROR        anything else it refused; the message
+ *                   is Docker's own, made printable and cut
+ *
+ * Ids and names are checked against docker_id_is_valid() before they reach a
+ * path. One struct docker per process, callable from any thread.
+ */
+#ifndef DOCKER_DOCKER_H
+#define DOCKER_DOCKER_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "json/json.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct docker;
+
+/* socket_path is copied, nothing is connected yet; curl_global_init() is called
+ * inside, once. The caller ends *out with docker_close(). */
+int docker_open(
+    const char *socket_path, struct docker **out, struct error *err);
+void docker_close(struct docker *docker);
+
+/* ^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$: ids and names of every kind. */
+bool docker_id_is_valid(const char *id);
+
+/* Whether the Engine answers; at most timeout_ms. */
+int docker_ping(struct docker *docker, int64_t timeout_ms, struct error *err);
+
+struct docker_port {
+	const char *address; /* host address, "" when not published */
+	int public_port;     /* 0: not published */
+	int private_port;
+	const char *protocol; /* tcp, udp, sctp */
+};
+
+struct docker_network_address {
+	const char *network;
+	const char *ipv4; /* without prefix length, "" when stopped */
+};
+
+/* One row of GET /containers/json. */
+struct docker_container {
+	const char *id;     /* 64 hex */
+	const char *name;   /* without the leading slash */
+	const char *image;  /* as given at creation */
+	const char *image_id;
+	const char *state;  /* created running paused restarting removing exited dead */
+	const char *status; /* "Up 3 hours (healthy)" */
+	const char *health; /* healthy unhealthy starting, or "" */
+	int64_t created_at; /* Unix seconds */
+	const char *project, *service; /* Compose labels, or "" */
+	struct docker_port *ports;
+	size_t port_count;
+	struct docker_network_address *networks;
+	size_t network_count;
+	struct json_object *labels; /* object, owned by the arena */
+};
+
+struct docker_container_filter {
+	const char *project;        /* NULL: any */
+	const char *const *ids;     /* NULL-ended; NULL: any */
+};
+
+/* All containers, running or not, that match; everything is in the arena. */
+int docker_container_list(struct docker *docker,
+    const struct docker_container_filter *filter, struct arena *arena,
+    struct docker_container **out, size_t *out_count, struct error *err);
+
+/* 304 (already so) is success for both. timeout_s < 0: Docker's default. */
+int docker_container_start(
+    struct docker *docker, const char *id, struct error *err);
+int docker_container_stop(
+    struct docker *docker, const char *id, int timeout_s, struct error *err);
+/* force kills a running one; volumes removes its anonymous volumes. */
+int docker_container_remove(struct docker *docker, const char *id, bool force,
+    bool volumes, struct error *err);
+
+struct docker_network {
+	const char *id, *name, *driver;
+	const char *project; /* Compose label, or "" */
+};
+/* project NULL: all. */
+int docker_network_list(struct docker *docker, const char *project,
+    struct arena *arena, struct docker_network **out, size_t *out_count,
+    struct error *err);
+int docker_network_remove(
+    struct docker *docker, const char *id, struct error *err);
+
+/* Counters of one moment: GET /containers/{id}/stats?stream=0&one-shot=1. */
+struct docker_stats {
+	uint64_t cpu_total_ns, system_cpu_ns;
+	unsigned int online_cpus;
+	uint64_t memory_usage; /* bytes, without inactive file cache */
+	uint64_t memory_limit;
+	uint64_t network_rx, network_tx, block_read, block_write; /* bytes */
+	uint64_t pids;
+};
+int docker_container_stats(struct docker *docker, const char *id,
+    struct docker_stats *out, struct error *err);
+
+struct docker_event {
+	const char *type;   /* container, image, volume, network, daemon */
+	const char *action; /* create, start, die, "health_status: healthy" … */
+	const char *id;     /* of the object */
+	const char *name;   /* attribute "name", or "" */
+	const char *project;/* attribute of the Compose label, or "" */
+	int64_t time_ms;
+};
+/*
+ * Follows GET /events (types container, image, volume, network) and calls
+ * on_event for each, in the calling thread; and on_idle at least every
+ * 250 ms. Either ends it by returning false (then 0 is returned). -1 when the
+ * stream broke or could not be opened. since_s: Unix seconds, 0 for now.
+ */
+int docker_events_follow(struct docker *docker, int64_t since_s,
+    bool (*on_event)(void *context, const struct docker_event *event),
+    bool (*on_idle)(void *context), void *context, struct error *err);
+
+struct docker_log_options {
+	int tail;          /* lines; -1 for all */
+	int64_t since_ms;  /* Unix milliseconds, 0: from the start */
+	bool follow;
+};
+
+struct docker_log_line {
+	size_t source;          /* index into ids */
+	const char *stream;     /* "stdout" or "stderr" ("stdout" for a TTY) */
+	const char *timestamp;  /* RFC 3339 with nanoseconds, from Docker */
+	const char *text;       /* without the line end; UTF-8, repaired */
+	size_t length;
+};
+
+/*
+ * Reads the logs of the containers (GET /containers/{id}/logs with
+ * timestamps), demultiplexed, TTY or not. Lines over 16 KiB are cut into
+ * several. Without follow it ends when all are read, each bounded to
+ * maximum_bytes (the newest lines are what tail asked for; beyond that the
+ * call stops reading and says so by *truncated). With follow, lines come as
+ * they are written; wake_fd (or -1) is polled for hang-up and on_idle is
+ * called at least every second: false from a callback, or a hang-up, ends it.
+ * A container that vanishes ends its own stream only.
+ */
+int docker_logs_read(struct docker *docker, const char *const *ids,
+    size_t count, const struct docker_log_options *options,
+    size_t maximum_bytes, int wake_fd,
+    bool (*on_line)(void *context, const struct docker_log_line *line),
+    bool (*on_idle)(void *context), void *context, bool *truncated,
+    struct error *err);
+
+#endif

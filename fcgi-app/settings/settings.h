@@ -1,0 +1,98 @@
+/*
+ * config.yml: read, checked, never guessed.
+ *
+ * The keys are the product's (deployments_path, docker_socket, api, auth,
+ * domain, nginx, certbot, logging, health, infrastructure) and ours. Values
+ * that are wrong make settings_load() fail with "line N: key: reason";
+ * unknown keys are reported through on_warning and otherwise ignored.
+ * Immutable after loading; one per process; callable from any thread.
+ */
+#ifndef SETTINGS_SETTINGS_H
+#define SETTINGS_SETTINGS_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/log.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SETTINGS_DEFAULT_PATH "/etc/flatrun/config.yml"
+
+enum settings_envelope { ENVELOPE_BOTH, ENVELOPE_DATA, ENVELOPE_KEYS };
+
+struct settings {
+	const char *path; /* of the file, for messages to the operator */
+
+	const char *deployments_path; /* deployments_path */
+	const char *docker_socket;    /* docker_socket, without "unix://" */
+	int64_t default_timeout_ms;   /* default_timeout: of a Compose run */
+	const char *state_directory;  /* state_directory: /var/lib/flatrun */
+	const char *run_directory;    /* run_directory: /run/flatrun */
+	int64_t trash_days;           /* trash_days: 30 */
+	int64_t job_retention_days;   /* jobs.retention_days: 30 */
+	int64_t job_parallel;         /* jobs.parallel: 4 */
+
+	struct {
+		const char *host;      /* api.host: 127.0.0.1 */
+		int64_t port;          /* api.port: 8090 (plain HTTP) */
+		int64_t tls_port;      /* api.tls_port: 8443, 0: none */
+		const char *tls_host;  /* api.tls_host: 0.0.0.0 */
+		const char *certificate, *certificate_key; /* "" : self-signed */
+		const char *const *server_names; /* NULL-ended; empty: any */
+		bool enable_cors;
+		const char *const *allowed_origins; /* NULL-ended */
+		enum settings_envelope envelope;
+		int64_t wait_seconds;      /* api.wait_seconds: 60 */
+		int64_t rate_per_second;   /* api.rate_limit: 50, per address */
+		int64_t rate_burst;        /* api.rate_burst: 100 */
+		int64_t login_per_minute;  /* api.login_rate_limit: 30 */
+		int64_t streams_per_address; /* api.streams_per_address: 32 */
+		int64_t workers;           /* api.workers: 0 = cores */
+		int64_t threads;           /* api.threads: 16 a worker */
+		int64_t streams;           /* api.streams: 64 at once */
+		const char *const *trusted_proxies; /* CIDRs for real_ip; empty */
+	} api;
+
+	struct {
+		bool enabled;                /* auth.enabled: true */
+		const char *const *api_keys; /* NULL-ended; administrators */
+		const char *jwt_secret;      /* "": generated in state_directory */
+		int64_t token_lifetime_s;    /* auth.token_lifetime: 24h */
+	} auth;
+
+	struct {
+		const char *default_domain;
+		bool auto_subdomain, auto_ssl;
+		const char *subdomain_style;
+	} domain;
+
+	struct {
+		const char *vhost_directory; /* nginx.vhost_directory:
+						/etc/nginx/flatrun.d */
+		const char *user;            /* nginx.user: www-data */
+	} nginx;
+
+	enum log_level log_level;      /* logging.level */
+	int64_t sample_interval_ms;    /* health.sample_interval: 10s */
+	int64_t resync_interval_ms;    /* health.resync_interval: 2m */
+
+	struct {
+		const char *const *allow;      /* compose.policy.allow */
+		const char *const *bind_paths; /* compose.policy.bind_paths */
+	} policy;
+};
+
+/*
+ * Reads path (NULL: the first of ~/.config/flatrun/config.yml,
+ * /etc/flatrun/config.yml, /opt/flatrun/config.yml, ./config.yml that
+ * exists). All is in the arena. on_warning may be NULL. Secrets are checked
+ * here too: a jwt_secret under 32 bytes, one of the documentation's samples
+ * or equal to an API key is refused, as is an API key under 16 bytes.
+ */
+int settings_load(const char *path, struct arena *arena,
+    void (*on_warning)(void *context, unsigned int line, const char *text),
+    void *context, struct settings **out, struct error *err);
+
+#endif
