@@ -30,6 +30,7 @@ struct settings {
 	int64_t default_timeout_ms;   /* default_timeout: of a Compose run */
 	const char *state_directory;  /* state_directory: /var/lib/flatrun */
 	const char *run_directory;    /* run_directory: /run/flatrun */
+	const char *user;             /* user: flatrun, whom workers run as */
 	int64_t trash_days;           /* trash_days: 30 */
 	int64_t job_retention_days;   /* jobs.retention_days: 30 */
 	int64_t job_parallel;         /* jobs.parallel: 4 */
