@@ -1,0 +1,111 @@
+#!/bin/sh
+#
+# Who may include whom: the table of the project's layers. A folder includes
+# itself, what stands beside it here, and libraries only where it alone speaks
+# to them. Prints TAP.
+
+cd "${top_srcdir:?}" || exit 99
+
+# Folder: the folders it may include besides itself. "a/b.h" is that file only.
+allowed_folders() {
+	case $1 in
+	base) echo '' ;;
+	json) echo 'base' ;;
+	settings | store | docker | proxy | templates | system)
+		echo 'base json' ;;
+	http) echo 'base json store' ;;
+	compose | infrastructure | databases) echo 'base json docker' ;;
+	certificates) echo 'base json store proxy' ;;
+	jobs) echo 'base json store' ;;
+	agent)
+		echo 'base json settings store docker compose proxy templates' \
+			'certificates databases infrastructure system' \
+			'jobs/protocol.h'
+		;;
+	admin) echo 'base json settings store' ;;
+	handlers)
+		echo 'base json http jobs store docker compose settings app.h' ;;
+	main) echo '*' ;;
+	*) echo 'base json' ;;
+	esac
+}
+
+# Library header: the folders that speak to the library. "*" is any folder
+# but base, which knows libc alone.
+users_of_library() {
+	case $1 in
+	sqlite3.h) echo 'store' ;;
+	curl/*) echo 'docker' ;;
+	yaml.h) echo 'compose templates settings' ;;
+	fcgiapp.h | jwt.h) echo 'http' ;;
+	fcgi_stdio.h) echo 'nobody' ;;
+	mysql.h | mysql/* | mariadb/* | libpq-fe.h) echo 'databases' ;;
+	json-c/* | json.h | openssl/*) echo '*' ;;
+	*) echo 'anybody' ;;
+	esac
+}
+
+has_word() {
+	case " $1 " in
+	*" $2 "*) return 0 ;;
+	esac
+	return 1
+}
+
+folder_of() {
+	case $1 in
+	handlers/*) echo handlers ;;
+	fcgi-app/*/*) path=${1#fcgi-app/}; echo "${path%%/*}" ;;
+	*) echo main ;;
+	esac
+}
+
+check_own() { # FOLDER INCLUDED
+	case $2 in
+	config.h) return 0 ;;
+	"$1"/*)
+		# Handlers share a header, never each other's code.
+		[ "$1" != handlers ] || [ "$2" = handlers/handlers.h ]
+		return
+		;;
+	esac
+	allowed=$(allowed_folders "$1")
+	[ "$allowed" != '*' ] || return 0
+	has_word "$allowed" "$2" || has_word "$allowed" "${2%%/*}"
+}
+
+check_library() { # FOLDER INCLUDED
+	users=$(users_of_library "$2")
+	case $users in
+	anybody) return 0 ;;
+	'*') [ "$1" != base ] ;;
+	*) has_word "$users" "$1" ;;
+	esac
+}
+
+# Lines "FILE:NUMBER kind NAME" of one file.
+includes_of() {
+	sed -n -e 's/^[ \t]*#[ \t]*include[ \t]*"\([^"]*\)".*/own \1/p' \
+		-e 's/^[ \t]*#[ \t]*include[ \t]*<\([^>]*\)>.*/library \1/p' "$1"
+}
+
+number=0
+bad=0
+for file in $(find fcgi-app handlers -name '*.[ch]' | LC_ALL=C sort); do
+	folder=$(folder_of "$file")
+	wrong=$(includes_of "$file" | while read -r kind name; do
+		"check_$kind" "$folder" "$name" || echo "$name"
+	done)
+	number=$((number + 1))
+	if [ -z "$wrong" ]; then
+		echo "ok $number - $file includes what its folder may"
+	else
+		bad=$((bad + 1))
+		echo "not ok $number - $file includes what its folder may"
+		for name in $wrong; do
+			echo "# $file: folder $folder may not include $name"
+		done
+	fi
+done
+echo "1..$number"
+[ "$number" -gt 0 ] && [ "$bad" -eq 0 ]
