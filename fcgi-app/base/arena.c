@@ -103,6 +103,21 @@ arena_array(struct arena *arena, size_t count, size_t size_bytes)
 	return arena_alloc(arena, total);
 }
 
+void *
+arena_grow(struct arena *arena, void *elements, size_t count,
+    size_t *allocated, size_t size_bytes)
+{
+	void *larger;
+
+	if (count < *allocated)
+		return elements;
+	*allocated = *allocated ? *allocated * 2 : 16;
+	larger = arena_array(arena, *allocated, size_bytes);
+	if (count > 0)
+		memcpy(larger, elements, count * size_bytes);
+	return larger;
+}
+
 char *
 arena_strndup(struct arena *arena, const char *bytes, size_t length)
 {

@@ -27,6 +27,13 @@ void *arena_alloc(struct arena *arena, size_t size_bytes);
 /* count elements of size_bytes each; the product is checked. */
 void *arena_array(struct arena *arena, size_t count, size_t size_bytes);
 
+/*
+ * Room for one more element after count: elements itself while *allocated is
+ * enough, else a larger copy. Start with NULL, 0 and *allocated 0.
+ */
+void *arena_grow(struct arena *arena, void *elements, size_t count,
+    size_t *allocated, size_t size_bytes);
+
 /* NULL gives NULL. */
 char *arena_strdup(struct arena *arena, const char *text);
 /* Copies length bytes and ends them with a NUL. */

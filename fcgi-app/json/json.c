@@ -1,0 +1,153 @@
+#include "json/json.h"
+
+#include "json/scan.h"
+
+#include <limits.h>
+#include <string.h>
+
+#define TRUSTED_DEPTH 64
+
+void
+json_release(struct json_object **object)
+{
+	json_object_put(*object);
+}
+
+/* Parses the whole text in json-c's strict mode. */
+static struct json_object *
+parse_strictly(
+    const char *text, size_t length, int depth, const char **out_reason)
+{
+	struct json_tokener *tokener;
+	struct json_object *object;
+	enum json_tokener_error reason;
+
+	*out_reason = "too large";
+	if (length > INT_MAX)
+		return NULL;
+	tokener = json_tokener_new_ex(depth);
+	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
+	object = json_tokener_parse_ex(tokener, text, (int)length);
+	/* A number at the very end is complete only when the text ends. */
+	if (json_tokener_get_error(tokener) == json_tokener_continue)
+		object = json_tokener_parse_ex(tokener, "", 1);
+	reason = json_tokener_get_error(tokener);
+	json_tokener_free(tokener);
+	*out_reason = json_tokener_error_desc(reason);
+	if (reason == json_tokener_success)
+		return object;
+	json_object_put(object);
+	return NULL;
+}
+
+static bool
+is_null_text(const char *text, size_t length)
+{
+	while (length > 0 && strchr(" \t\r\n", *text) != NULL) {
+		text++;
+		length--;
+	}
+	return length >= 4 && memcmp(text, "null", 4) == 0;
+}
+
+int
+json_parse(const char *text, size_t length, struct json_object **out,
+    struct error *err)
+{
+	const char *reason;
+
+	if (json_scan(text, length, err) < 0)
+		return -1;
+	*out = parse_strictly(text, length, JSON_DEPTH_MAXIMUM + 1, &reason);
+	if (*out == NULL && !is_null_text(text, length))
+		return error_set(err, ERR_INVALID, "INVALID_JSON",
+		    "invalid JSON: %s", reason);
+	return 0;
+}
+
+int
+json_parse_trusted(const char *text, size_t length, struct json_object **out,
+    struct error *err)
+{
+	const char *reason;
+
+	*out = parse_strictly(text, length, TRUSTED_DEPTH, &reason);
+	if (*out == NULL && !is_null_text(text, length)) {
+		error_set(err, ERR_UPSTREAM, NULL, "the answer is not JSON");
+		return error_detail(err, "%s", reason);
+	}
+	return 0;
+}
+
+struct json_object *
+json_member(struct json_object *object, const char *name)
+{
+	struct json_object *member = NULL;
+
+	if (json_object_is_type(object, json_type_object))
+		json_object_object_get_ex(object, name, &member);
+	return member;
+}
+
+const char *
+json_text(struct json_object *object, const char *name)
+{
+	struct json_object *member = json_member(object, name);
+
+	return json_object_is_type(member, json_type_string)
+	    ? json_object_get_string(member)
+	    : NULL;
+}
+
+int64_t
+json_integer(struct json_object *object, const char *name, int64_t fallback)
+{
+	struct json_object *member = json_member(object, name);
+
+	return json_object_is_type(member, json_type_int)
+	    ? json_object_get_int64(member)
+	    : fallback;
+}
+
+bool
+json_boolean(struct json_object *object, const char *name, bool fallback)
+{
+	struct json_object *member = json_member(object, name);
+
+	return json_object_is_type(member, json_type_boolean)
+	    ? json_object_get_boolean(member)
+	    : fallback;
+}
+
+void
+json_put(
+    struct json_object *object, const char *name, struct json_object *value)
+{
+	json_object_object_add(object, name, value);
+}
+
+void
+json_put_text(struct json_object *object, const char *name, const char *text)
+{
+	json_put(object, name, text ? json_object_new_string(text) : NULL);
+}
+
+void
+json_put_integer(struct json_object *object, const char *name, int64_t value)
+{
+	json_put(object, name, json_object_new_int64(value));
+}
+
+void
+json_put_boolean(struct json_object *object, const char *name, bool value)
+{
+	json_put(object, name, json_object_new_boolean(value));
+}
+
+const char *
+json_serialize(struct json_object *object, size_t *out_length)
+{
+	return json_object_to_json_string_length(object,
+	    JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE,
+	    out_length);
+}

@@ -1,0 +1,34 @@
+/*
+ * The newest statistics of each running container, as the agent sampled them.
+ */
+#ifndef STORE_SAMPLES_H
+#define STORE_SAMPLES_H
+
+#include "base/arena.h"
+#include "base/error.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct store;
+
+struct sample {
+	const char *container_id;
+	const char *name, *service; /* when read: the container's */
+	int64_t sampled_at_ms;
+	double cpu_percent; /* 100 is one CPU */
+	int64_t memory_usage, memory_limit; /* bytes */
+	int64_t network_rx, network_tx, block_read, block_write; /* bytes */
+	int64_t pids;
+};
+
+int store_sample_put(
+    struct store *store, const struct sample *sample, struct error *err);
+/* Forgets samples of containers that are gone or no longer run. */
+int store_samples_prune(struct store *store, struct error *err);
+/* Of the containers of the project, by service and name. */
+int store_sample_list(struct store *store, const char *project,
+    struct arena *arena, struct sample **out, size_t *out_count,
+    struct error *err);
+
+#endif
