@@ -2,15 +2,17 @@
  * The Docker Engine API over its Unix socket (libcurl).
  *
  * https://docs.docker.com/engine/api/ , version 1.41 and up; the version is
- * negotiated once from /_ping and put into every path. Every call has a
- * deadline (connect 1 s, lists 5 s, changes 120 s) and bounded answers.
+ * negotiated from /_ping (the Engine's own, at most 1.44) and put into every
+ * path. Every call has a deadline (connect 1 s, lists 5 s, changes 120 s,
+ * logs without follow 15 s) and bounded answers (32 MiB).
  *
  * Errors, by what the caller can do:
  *   ERR_UNAVAILABLE DOCKER_UNAVAILABLE  the socket does not answer
  *   ERR_TIMEOUT     DOCKER_TIMEOUT      it answers too slowly; after three in
  *                   a row calls fail at once for 5 s (the breaker)
  *   ERR_NOT_FOUND   CONTAINER_NOT_FOUND and the like
- *   ERR_CONFLICT    CONFLICT            Docker's 409
+ *   ERR_CONFLICT    CONFLICT            Docker's 409, and its 403: a network
+ *                   in use, or one of its own
  *   ERR_UPSTREAM    DOCKER_ERROR        anything else it refused; the message
  *                   is Docker's own, made printable and cut
  *
@@ -57,14 +59,15 @@ struct docker_network_address {
 
 /* One row of GET /containers/json. */
 struct docker_container {
-	const char *id;     /* 64 hex */
-	const char *name;   /* without the leading slash */
-	const char *image;  /* as given at creation */
+	const char *id;    /* 64 hex */
+	const char *name;  /* without the leading slash */
+	const char *image; /* as given at creation */
 	const char *image_id;
-	const char *state;  /* created running paused restarting removing exited dead */
-	const char *status; /* "Up 3 hours (healthy)" */
-	const char *health; /* healthy unhealthy starting, or "" */
-	int64_t created_at; /* Unix seconds */
+	/* created, running, paused, restarting, removing, exited, dead */
+	const char *state;
+	const char *status;            /* "Up 3 hours (healthy)" */
+	const char *health;            /* healthy unhealthy starting, or "" */
+	int64_t created_at;            /* Unix seconds */
 	const char *project, *service; /* Compose labels, or "" */
 	struct docker_port *ports;
 	size_t port_count;
@@ -74,8 +77,8 @@ struct docker_container {
 };
 
 struct docker_container_filter {
-	const char *project;        /* NULL: any */
-	const char *const *ids;     /* NULL-ended; NULL: any */
+	const char *project;    /* NULL: any */
+	const char *const *ids; /* NULL-ended; NULL: any */
 };
 
 /* All containers, running or not, that match; everything is in the arena. */
@@ -120,7 +123,7 @@ struct docker_event {
 	const char *action; /* create, start, die, "health_status: healthy" … */
 	const char *id;     /* of the object */
 	const char *name;   /* attribute "name", or "" */
-	const char *project;/* attribute of the Compose label, or "" */
+	const char *project; /* attribute of the Compose label, or "" */
 	int64_t time_ms;
 };
 /*
@@ -134,16 +137,16 @@ int docker_events_follow(struct docker *docker, int64_t since_s,
     bool (*on_idle)(void *context), void *context, struct error *err);
 
 struct docker_log_options {
-	int tail;          /* lines; -1 for all */
-	int64_t since_ms;  /* Unix milliseconds, 0: from the start */
+	int tail;         /* lines; -1 for all */
+	int64_t since_ms; /* Unix milliseconds, 0: from the start */
 	bool follow;
 };
 
 struct docker_log_line {
-	size_t source;          /* index into ids */
-	const char *stream;     /* "stdout" or "stderr" ("stdout" for a TTY) */
-	const char *timestamp;  /* RFC 3339 with nanoseconds, from Docker */
-	const char *text;       /* without the line end; UTF-8, repaired */
+	size_t source;         /* index into ids */
+	const char *stream;    /* "stdout" or "stderr" ("stdout" for a TTY) */
+	const char *timestamp; /* RFC 3339 with nanoseconds, from Docker */
+	const char *text;      /* without the line end; UTF-8, repaired */
 	size_t length;
 };
 
@@ -155,7 +158,8 @@ struct docker_log_line {
  * call stops reading and says so by *truncated). With follow, lines come as
  * they are written; wake_fd (or -1) is polled for hang-up and on_idle is
  * called at least every second: false from a callback, or a hang-up, ends it.
- * A container that vanishes ends its own stream only.
+ * A container that vanishes, or whose log Docker refuses, ends its own stream
+ * only; when no log could be read, that is the error. At most 256 containers.
  */
 int docker_logs_read(struct docker *docker, const char *const *ids,
     size_t count, const struct docker_log_options *options,

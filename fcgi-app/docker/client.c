@@ -1,0 +1,457 @@
+/* Connections, versions, deadlines, the breaker and what errors mean. */
+#include "base/clock.h"
+#include "base/utf8.h"
+#include "docker/docker-private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/*
+ * Every Engine from 20.10 on speaks 1.41. Engines from 29 on refuse what is
+ * older than 1.44; nothing we use changed between the two.
+ */
+#define API_MINOR_OLDEST 41
+#define API_MINOR_NEWEST 44
+
+#define BREAKER_TIMEOUTS 3
+#define BREAKER_PAUSE_MS 5000
+#define MESSAGE_MAXIMUM 300
+
+static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
+static CURLcode curl_started;
+
+/* Without TLS: the socket speaks plain HTTP, and TLS costs memory. */
+static void
+start_curl(void)
+{
+	curl_started = curl_global_init(CURL_GLOBAL_NOTHING);
+}
+
+int
+docker_open(const char *socket_path, struct docker **out, struct error *err)
+{
+	struct docker *docker;
+
+	pthread_once(&curl_once, start_curl);
+	if (curl_started != CURLE_OK)
+		return error_set(
+		    err, ERR_INTERNAL, NULL, "cannot start libcurl");
+	docker = xcalloc(1, sizeof *docker);
+	docker->socket_path = xstrdup(socket_path);
+	pthread_mutex_init(&docker->lock, NULL);
+	*out = docker;
+	return 0;
+}
+
+void
+docker_close(struct docker *docker)
+{
+	if (docker == NULL)
+		return;
+	while (docker->idle_count > 0)
+		curl_easy_cleanup(docker->idle[--docker->idle_count]);
+	pthread_mutex_destroy(&docker->lock);
+	free(docker->socket_path);
+	free(docker);
+}
+
+int
+docker_check_id(const char *id, struct error *err)
+{
+	if (docker_id_is_valid(id))
+		return 0;
+	return error_field(err, "id", "INVALID_ID",
+	    "an id is 1 to 128 of a-z, A-Z, 0-9, '_', '.' and '-', beginning "
+	    "with a letter or a digit");
+}
+
+void
+docker_query_text(struct buffer *query, const char *text)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~";
+
+	for (; *text != '\0'; text++)
+		if (strchr(plain, *text) != NULL)
+			buffer_char(query, *text);
+		else
+			buffer_printf(query, "%%%02X", (unsigned char)*text);
+}
+
+/* A handle that may still have its connection, or a new one. */
+static CURL *
+take_handle(struct docker *docker)
+{
+	CURL *easy = NULL;
+
+	pthread_mutex_lock(&docker->lock);
+	if (docker->idle_count > 0)
+		easy = docker->idle[--docker->idle_count];
+	pthread_mutex_unlock(&docker->lock);
+	return easy ? easy : curl_easy_init();
+}
+
+static void
+give_handle(struct docker *docker, CURL *easy)
+{
+	curl_easy_reset(easy); /* keeps the connection */
+	pthread_mutex_lock(&docker->lock);
+	if (docker->idle_count < IDLE_HANDLES_MAXIMUM) {
+		docker->idle[docker->idle_count++] = easy;
+		easy = NULL;
+	}
+	pthread_mutex_unlock(&docker->lock);
+	if (easy != NULL)
+		curl_easy_cleanup(easy);
+}
+
+void
+docker_configure(struct docker *docker, CURL *easy, const char *url)
+{
+	curl_easy_setopt(easy, CURLOPT_URL, url);
+	curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, docker->socket_path);
+#if LIBCURL_VERSION_NUM >= 0x075500
+	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http");
+#else
+	curl_easy_setopt(easy, CURLOPT_PROTOCOLS, (long)CURLPROTO_HTTP);
+#endif
+	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
+	curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+	curl_easy_setopt(easy, CURLOPT_PROXY, "");
+	curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
+	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(easy, CURLOPT_MAXCONNECTS, 1L);
+	curl_easy_setopt(
+	    easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
+}
+
+static int
+fail_unavailable(struct error *err)
+{
+	return error_set(err, ERR_UNAVAILABLE, "DOCKER_UNAVAILABLE",
+	    "Docker does not answer");
+}
+
+static int
+fail_timeout(struct error *err)
+{
+	return error_set(err, ERR_TIMEOUT, "DOCKER_TIMEOUT",
+	    "Docker took too long to answer");
+}
+
+/* A restarted Engine may be another version, so that is asked again. */
+static void
+forget_version(struct docker *docker)
+{
+	pthread_mutex_lock(&docker->lock);
+	docker->api_minor = 0;
+	pthread_mutex_unlock(&docker->lock);
+}
+
+int
+docker_transfer_failed(struct docker *docker, CURLcode code, struct error *err)
+{
+	switch (code) {
+	case CURLE_OPERATION_TIMEDOUT:
+		fail_timeout(err);
+		break;
+	case CURLE_COULDNT_CONNECT:
+	case CURLE_SEND_ERROR:
+	case CURLE_RECV_ERROR:
+	case CURLE_GOT_NOTHING:
+		forget_version(docker);
+		fail_unavailable(err);
+		break;
+	case CURLE_WRITE_ERROR:
+		error_set(err, ERR_UPSTREAM, "DOCKER_ERROR",
+		    "Docker's answer is too large");
+		break;
+	default:
+		error_set(err, ERR_UPSTREAM, "DOCKER_ERROR",
+		    "Docker's answer is broken");
+	}
+	return error_detail(err, "%s", curl_easy_strerror(code));
+}
+
+/* Docker's own words: {"message": …}, on one printable line, cut. */
+static void
+read_message(const struct buffer *body, struct buffer *out)
+{
+	auto_json struct json_object *answer = NULL;
+	struct error ignored;
+	const char *text;
+	size_t length, i;
+
+	if (body->length == 0 ||
+	    json_parse_trusted(body->bytes, body->length, &answer, &ignored) <
+		0 ||
+	    (text = json_text(answer, "message")) == NULL)
+		return;
+	length = strlen(text);
+	if (length > MESSAGE_MAXIMUM) {
+		length = MESSAGE_MAXIMUM;
+		while (length > 0 && (text[length] & 0xC0) == 0x80)
+			length--;
+	}
+	utf8_append_repaired(out, text, length);
+	for (i = 0; i < out->length; i++)
+		if ((unsigned char)out->bytes[i] < ' ' || out->bytes[i] == 127)
+			out->bytes[i] = ' ';
+}
+
+static int
+fail_not_found(const char *noun, const char *id, struct error *err)
+{
+	char code[sizeof err->code];
+	size_t i;
+
+	snprintf(code, sizeof code, "%s_NOT_FOUND", noun);
+	for (i = 0; code[i] != '\0'; i++)
+		if (code[i] >= 'a' && code[i] <= 'z')
+			code[i] -= 'a' - 'A';
+	return error_set(
+	    err, ERR_NOT_FOUND, code, "there is no %s '%s'", noun, id);
+}
+
+int
+docker_refused(long status, const char *noun, const char *id,
+    const struct buffer *body, struct error *err)
+{
+	auto_buffer struct buffer message = BUFFER(3 * MESSAGE_MAXIMUM);
+	const char *text;
+
+	if (status == 404 && id != NULL)
+		return fail_not_found(noun, id, err);
+	read_message(body, &message);
+	text = message.length ? message.bytes : "Docker refused";
+	/* 403: the object is in use or one of Docker's own. */
+	if (status == 409 || status == 403)
+		return error_set(err, ERR_CONFLICT, "CONFLICT", "%s", text);
+	error_set(err, ERR_UPSTREAM, "DOCKER_ERROR", "%s", text);
+	return error_detail(err, "status %ld", status);
+}
+
+/*
+ * The breaker. When it is due to try again, one caller goes ahead and the
+ * others keep failing until that one knows more.
+ */
+static int
+enter(struct docker *docker, struct error *err)
+{
+	int64_t now = clock_monotonic_ms(), left = 0;
+
+	pthread_mutex_lock(&docker->lock);
+	if (docker->timeouts >= BREAKER_TIMEOUTS) {
+		left = docker->retry_at_ms - now;
+		if (left <= 0)
+			docker->retry_at_ms = now + BREAKER_PAUSE_MS;
+	}
+	pthread_mutex_unlock(&docker->lock);
+	if (left <= 0)
+		return 0;
+	fail_timeout(err);
+	err->retry_after_s = (unsigned int)(left + 999) / 1000;
+	return -1;
+}
+
+void
+docker_leave(struct docker *docker, int result, const struct error *err)
+{
+	pthread_mutex_lock(&docker->lock);
+	if (result == 0 || err->kind != ERR_TIMEOUT)
+		docker->timeouts = 0;
+	else if (++docker->timeouts >= BREAKER_TIMEOUTS)
+		docker->retry_at_ms = clock_monotonic_ms() + BREAKER_PAUSE_MS;
+	pthread_mutex_unlock(&docker->lock);
+}
+
+static size_t
+receive_body(char *bytes, size_t size, size_t count, void *context)
+{
+	struct buffer *body = context;
+
+	return buffer_append(body, bytes, size * count) < 0 ? 0 : size * count;
+}
+
+/* Finds N in "Api-Version: 1.N". */
+static size_t
+receive_header(char *bytes, size_t size, size_t count, void *context)
+{
+	static const char name[] = "Api-Version: 1.";
+	int *minor = context;
+	char digits[8] = "";
+	size_t length = size * count, i;
+
+	if (length > sizeof name - 1 &&
+	    strncasecmp(bytes, name, sizeof name - 1) == 0) {
+		for (i = 0; i < 3 && sizeof name - 1 + i < length; i++)
+			digits[i] = bytes[sizeof name - 1 + i];
+		*minor = atoi(digits);
+	}
+	return length;
+}
+
+/* Runs the prepared handle; the status when there was an answer. */
+static int
+perform(struct docker *docker, CURL *easy, int64_t timeout_ms,
+    struct buffer *body, long *status, struct error *err)
+{
+	CURLcode code;
+
+	/* 0 would mean no limit to libcurl. */
+	if (timeout_ms < 1)
+		timeout_ms = 1;
+	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
+	if (timeout_ms < CONNECT_TIMEOUT_MS)
+		curl_easy_setopt(
+		    easy, CURLOPT_CONNECTTIMEOUT_MS, (long)timeout_ms);
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, receive_body);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, body);
+	code = curl_easy_perform(easy);
+	if (code != CURLE_OK)
+		return docker_transfer_failed(docker, code, err);
+	curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, status);
+	return 0;
+}
+
+int
+docker_ping(struct docker *docker, int64_t timeout_ms, struct error *err)
+{
+	auto_buffer struct buffer body = BUFFER(REFUSAL_MAXIMUM);
+	CURL *easy = take_handle(docker);
+	long status = 0;
+	int minor = 0, result;
+
+	if (easy == NULL)
+		return error_set(
+		    err, ERR_UNAVAILABLE, NULL, "no memory for a connection");
+	docker_configure(docker, easy, "http://docker/_ping");
+	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, receive_header);
+	curl_easy_setopt(easy, CURLOPT_HEADERDATA, &minor);
+	result = perform(docker, easy, timeout_ms, &body, &status, err);
+	give_handle(docker, easy);
+	if (result < 0)
+		return -1;
+	if (status != 200)
+		return docker_refused(status, "", NULL, &body, err);
+	if (minor < API_MINOR_OLDEST)
+		return error_set(err, ERR_UPSTREAM, "DOCKER_ERROR",
+		    "this Docker is too old: API version 1.%d or later is "
+		    "needed",
+		    API_MINOR_OLDEST);
+	pthread_mutex_lock(&docker->lock);
+	docker->api_minor = minor < API_MINOR_NEWEST ? minor : API_MINOR_NEWEST;
+	pthread_mutex_unlock(&docker->lock);
+	return 0;
+}
+
+static int
+negotiate(struct docker *docker, int64_t deadline_ms, struct error *err)
+{
+	bool is_known;
+
+	pthread_mutex_lock(&docker->lock);
+	is_known = docker->api_minor != 0;
+	pthread_mutex_unlock(&docker->lock);
+	if (is_known)
+		return 0;
+	return docker_ping(docker, deadline_ms - clock_monotonic_ms(), err);
+}
+
+/* Whoever negotiated may have been told to forget it since: the oldest. */
+int
+docker_url(struct docker *docker, const char *path, struct buffer *url)
+{
+	int minor;
+
+	pthread_mutex_lock(&docker->lock);
+	minor = docker->api_minor ? docker->api_minor : API_MINOR_OLDEST;
+	pthread_mutex_unlock(&docker->lock);
+	return buffer_printf(url, "http://docker/v1.%d%s", minor, path);
+}
+
+int
+docker_ready(struct docker *docker, struct error *err)
+{
+	if (enter(docker, err) < 0)
+		return -1;
+	if (negotiate(docker, clock_monotonic_ms() + READ_TIMEOUT_MS, err) == 0)
+		return 0;
+	docker_leave(docker, -1, err);
+	return -1;
+}
+
+static void
+set_method(CURL *easy, const char *method)
+{
+	if (strcmp(method, "POST") == 0) {
+		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, "");
+		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, 0L);
+	} else if (strcmp(method, "GET") != 0) {
+		curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
+	}
+}
+
+/* Whether the answer is one of success; else err says what it is. */
+static int
+call_engine(struct docker *docker, const struct docker_call *call,
+    struct buffer *body, struct error *err)
+{
+	int64_t deadline_ms = clock_monotonic_ms() + call->timeout_ms;
+	auto_buffer struct buffer url = BUFFER(ANSWER_MAXIMUM);
+	CURL *easy;
+	long status = 0;
+	int result;
+
+	if (negotiate(docker, deadline_ms, err) < 0)
+		return -1;
+	docker_url(docker, call->path, &url);
+	if ((easy = take_handle(docker)) == NULL)
+		return error_set(
+		    err, ERR_UNAVAILABLE, NULL, "no memory for a connection");
+	docker_configure(docker, easy, url.bytes);
+	set_method(easy, call->method);
+	result = perform(docker, easy, deadline_ms - clock_monotonic_ms(), body,
+	    &status, err);
+	give_handle(docker, easy);
+	if (result < 0)
+		return -1;
+	if ((status >= 200 && status < 300) || status == 304)
+		return 0;
+	return docker_refused(status, call->noun, call->id, body, err);
+}
+
+int
+docker_call(struct docker *docker, const struct docker_call *call,
+    struct buffer *body, struct error *err)
+{
+	struct error failure;
+	int result;
+
+	if (call->id != NULL && docker_check_id(call->id, err) < 0)
+		return -1;
+	if (enter(docker, err) < 0)
+		return -1;
+	result = call_engine(docker, call, body, &failure);
+	docker_leave(docker, result, &failure);
+	if (result < 0)
+		*err = failure;
+	return result;
+}
+
+int
+docker_call_json(struct docker *docker, const struct docker_call *call,
+    struct json_object **out, struct error *err)
+{
+	auto_buffer struct buffer body = BUFFER(ANSWER_MAXIMUM);
+
+	if (docker_call(docker, call, &body, err) < 0)
+		return -1;
+	if (json_parse_trusted(buffer_string(&body), body.length, out, err) < 0)
+		return error_set(err, ERR_UPSTREAM, "DOCKER_ERROR",
+		    "Docker's answer is broken");
+	return 0;
+}

@@ -1,0 +1,276 @@
+#include "docker/docker-private.h"
+
+#include <string.h>
+
+static const char *
+text_or_empty(struct json_object *object, const char *name)
+{
+	const char *text = json_text(object, name);
+
+	return text ? text : "";
+}
+
+static void
+release_tree(void *tree)
+{
+	json_object_put(tree);
+}
+
+/* A container has a name of its own and, by links, "/other/alias" too. */
+static const char *
+find_own_name(struct json_object *row)
+{
+	struct json_object *names = json_member(row, "Names");
+	const char *name;
+	size_t count, i;
+
+	if (!json_object_is_type(names, json_type_array))
+		return "";
+	count = json_object_array_length(names);
+	for (i = 0; i < count; i++) {
+		name =
+		    json_object_get_string(json_object_array_get_idx(names, i));
+		if (name == NULL)
+			continue;
+		if (name[0] == '/')
+			name++;
+		if (strchr(name, '/') == NULL)
+			return name;
+	}
+	return "";
+}
+
+/* The list has it in the text alone: "Up 3 hours (healthy)". */
+static const char *
+read_health(const char *status)
+{
+	if (strstr(status, "(healthy)") != NULL)
+		return "healthy";
+	if (strstr(status, "(unhealthy)") != NULL)
+		return "unhealthy";
+	if (strstr(status, "(health: starting)") != NULL)
+		return "starting";
+	return "";
+}
+
+static int
+read_port_number(struct json_object *port, const char *name)
+{
+	int64_t number = json_integer(port, name, 0);
+
+	return number > 0 && number <= 65535 ? (int)number : 0;
+}
+
+static void
+read_ports(
+    struct json_object *row, struct arena *arena, struct docker_container *out)
+{
+	struct json_object *ports = json_member(row, "Ports"), *port;
+	size_t count, i;
+
+	if (!json_object_is_type(ports, json_type_array))
+		return;
+	count = json_object_array_length(ports);
+	out->ports = arena_array(arena, count, sizeof *out->ports);
+	out->port_count = count;
+	for (i = 0; i < count; i++) {
+		port = json_object_array_get_idx(ports, i);
+		out->ports[i] = (struct docker_port){
+			.address = text_or_empty(port, "IP"),
+			.public_port = read_port_number(port, "PublicPort"),
+			.private_port = read_port_number(port, "PrivatePort"),
+			.protocol = text_or_empty(port, "Type"),
+		};
+	}
+}
+
+static void
+read_networks(
+    struct json_object *row, struct arena *arena, struct docker_container *out)
+{
+	struct json_object *networks =
+	    json_member(json_member(row, "NetworkSettings"), "Networks");
+	size_t i = 0;
+
+	if (!json_object_is_type(networks, json_type_object))
+		return;
+	out->network_count = (size_t)json_object_object_length(networks);
+	out->networks =
+	    arena_array(arena, out->network_count, sizeof *out->networks);
+	json_object_object_foreach(networks, name, network)
+	{
+		out->networks[i].network = name;
+		out->networks[i++].ipv4 = text_or_empty(network, "IPAddress");
+	}
+}
+
+/* The texts stay in the tree, which lives as long as the arena. */
+static void
+read_container(
+    struct json_object *row, struct arena *arena, struct docker_container *out)
+{
+	struct json_object *labels = json_member(row, "Labels");
+
+	if (!json_object_is_type(labels, json_type_object)) {
+		labels = json_object_new_object();
+		arena_defer(arena, release_tree, labels);
+	}
+	*out = (struct docker_container){
+		.id = text_or_empty(row, "Id"),
+		.name = find_own_name(row),
+		.image = text_or_empty(row, "Image"),
+		.image_id = text_or_empty(row, "ImageID"),
+		.state = text_or_empty(row, "State"),
+		.status = text_or_empty(row, "Status"),
+		.created_at = json_integer(row, "Created", 0),
+		.project = text_or_empty(labels, PROJECT_LABEL),
+		.service = text_or_empty(labels, SERVICE_LABEL),
+		.labels = labels,
+	};
+	out->health = read_health(out->status);
+	read_ports(row, arena, out);
+	read_networks(row, arena, out);
+}
+
+static int
+build_filters(const struct docker_container_filter *filter, struct buffer *path)
+{
+	auto_json struct json_object *filters = json_object_new_object();
+	auto_buffer struct buffer label = BUFFER(1024);
+	struct json_object *values;
+	size_t i;
+
+	if (filter->project != NULL) {
+		buffer_printf(&label, PROJECT_LABEL "=%s", filter->project);
+		values = json_object_new_array();
+		json_object_array_add(
+		    values, json_object_new_string(buffer_string(&label)));
+		json_put(filters, "label", values);
+	}
+	if (filter->ids != NULL) {
+		values = json_object_new_array();
+		for (i = 0; filter->ids[i] != NULL; i++)
+			json_object_array_add(
+			    values, json_object_new_string(filter->ids[i]));
+		json_put(filters, "id", values);
+	}
+	buffer_text(path, "/containers/json?all=1&filters=");
+	docker_query_text(path, json_serialize(filters, NULL));
+	return path->overflowed || label.overflowed ? -1 : 0;
+}
+
+static int
+check_filter(const struct docker_container_filter *filter, struct error *err)
+{
+	size_t i;
+
+	for (i = 0; filter->ids != NULL && filter->ids[i] != NULL; i++)
+		if (docker_check_id(filter->ids[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+/* An empty list of ids would be no filter at all to Docker. */
+static bool
+matches_nothing(const struct docker_container_filter *filter)
+{
+	return filter->ids != NULL && filter->ids[0] == NULL;
+}
+
+int
+docker_container_list(struct docker *docker,
+    const struct docker_container_filter *filter, struct arena *arena,
+    struct docker_container **out, size_t *out_count, struct error *err)
+{
+	static const struct docker_container_filter any;
+	auto_buffer struct buffer path = BUFFER(256U * 1024);
+	struct docker_call call = {
+		.method = "GET",
+		.timeout_ms = READ_TIMEOUT_MS,
+		.noun = "container",
+	};
+	struct json_object *rows = NULL;
+	size_t count, i;
+
+	if (filter == NULL)
+		filter = &any;
+	if (check_filter(filter, err) < 0)
+		return -1;
+	if (build_filters(filter, &path) < 0)
+		return error_set(
+		    err, ERR_TOO_LARGE, NULL, "too many containers asked for");
+	*out_count = 0;
+	*out = NULL;
+	if (matches_nothing(filter))
+		return 0;
+	call.path = path.bytes;
+	if (docker_call_json(docker, &call, &rows, err) < 0)
+		return -1;
+	arena_defer(arena, release_tree, rows);
+	if (!json_object_is_type(rows, json_type_array))
+		return error_set(err, ERR_UPSTREAM, "DOCKER_ERROR",
+		    "Docker's answer is broken");
+	count = json_object_array_length(rows);
+	*out = arena_array(arena, count, sizeof **out);
+	for (i = 0; i < count; i++)
+		read_container(
+		    json_object_array_get_idx(rows, i), arena, &(*out)[i]);
+	*out_count = count;
+	return 0;
+}
+
+/* A change of one container; the query begins with '?' or is "". */
+static int
+change_container(struct docker *docker, const char *method, const char *id,
+    const char *verb, int64_t timeout_ms, struct error *err)
+{
+	auto_buffer struct buffer path = BUFFER(512);
+	auto_buffer struct buffer body = BUFFER(REFUSAL_MAXIMUM);
+	struct docker_call call = {
+		.method = method,
+		.timeout_ms = timeout_ms,
+		.noun = "container",
+		.id = id,
+	};
+
+	if (docker_check_id(id, err) < 0)
+		return -1;
+	buffer_printf(&path, "/containers/%s%s", id, verb);
+	call.path = path.bytes;
+	return docker_call(docker, &call, &body, err);
+}
+
+int
+docker_container_start(struct docker *docker, const char *id, struct error *err)
+{
+	return change_container(
+	    docker, "POST", id, "/start", CHANGE_TIMEOUT_MS, err);
+}
+
+int
+docker_container_stop(
+    struct docker *docker, const char *id, int timeout_s, struct error *err)
+{
+	auto_buffer struct buffer verb = BUFFER(64);
+	int64_t timeout_ms = CHANGE_TIMEOUT_MS;
+
+	buffer_text(&verb, "/stop");
+	if (timeout_s >= 0) {
+		buffer_printf(&verb, "?t=%d", timeout_s);
+		/* The Engine answers only when the container has ended. */
+		timeout_ms += (int64_t)timeout_s * 1000;
+	}
+	return change_container(
+	    docker, "POST", id, verb.bytes, timeout_ms, err);
+}
+
+int
+docker_container_remove(struct docker *docker, const char *id, bool force,
+    bool volumes, struct error *err)
+{
+	auto_buffer struct buffer verb = BUFFER(64);
+
+	buffer_printf(&verb, "?force=%d&v=%d", force, volumes);
+	return change_container(
+	    docker, "DELETE", id, verb.bytes, CHANGE_TIMEOUT_MS, err);
+}

@@ -1,0 +1,115 @@
+/*
+ * What the files of docker/ share: one call with a bounded answer, and
+ * streams that are followed.
+ */
+#ifndef DOCKER_DOCKER_PRIVATE_H
+#define DOCKER_DOCKER_PRIVATE_H
+
+#include "base/buffer.h"
+#include "docker/docker.h"
+
+#include <curl/curl.h>
+#include <pthread.h>
+
+#define ANSWER_MAXIMUM (32U * 1024 * 1024)
+#define REFUSAL_MAXIMUM (64U * 1024)
+#define CONNECT_TIMEOUT_MS 1000
+#define READ_TIMEOUT_MS 5000
+#define CHANGE_TIMEOUT_MS 120000
+#define IDLE_HANDLES_MAXIMUM 4
+
+#define PROJECT_LABEL "com.docker.compose.project"
+#define SERVICE_LABEL "com.docker.compose.service"
+
+struct docker {
+	char *socket_path;
+	pthread_mutex_t lock; /* of all that follows */
+	CURL *idle[IDLE_HANDLES_MAXIMUM];
+	size_t idle_count;
+	int api_minor;         /* the version is 1.N; 0: not negotiated */
+	unsigned int timeouts; /* in a row */
+	int64_t retry_at_ms;   /* the breaker: calls fail until then */
+};
+
+struct docker_call {
+	const char *method; /* GET, POST, DELETE */
+	const char *path;   /* what follows the version, query included */
+	int64_t timeout_ms;
+	const char *noun; /* "container", for what is said about a 404 */
+	const char *id;   /* of the object, checked; NULL: none */
+};
+
+/*
+ * One call; 2xx and 304 are success. body may hold up to its maximum, which
+ * is ANSWER_MAXIMUM for lists.
+ */
+int docker_call(struct docker *docker, const struct docker_call *call,
+    struct buffer *body, struct error *err);
+/* The same for an answer in JSON, which the caller releases. */
+int docker_call_json(struct docker *docker, const struct docker_call *call,
+    struct json_object **out, struct error *err);
+
+int docker_check_id(const char *id, struct error *err);
+
+/* Appends text, percent-encoded for a query. */
+void docker_query_text(struct buffer *query, const char *text);
+
+/*
+ * A GET whose answer is consumed as it comes. on_bytes returns -1 with err
+ * filled to break it off as failed; or sets ended before it returns -1, to
+ * break it off as done.
+ */
+struct docker_stream {
+	int (*on_bytes)(struct docker_stream *stream, const char *bytes,
+	    size_t length, struct error *err);
+	/* The answer is complete; may be NULL. */
+	void (*on_end)(struct docker_stream *stream);
+	void *context;
+	bool ended;   /* the end came, or on_bytes wants no more */
+	bool refused; /* the Engine answered with an error, now in err */
+	struct error err;
+	/* The folder's own: */
+	CURL *easy;
+	const char *noun, *id;
+	struct buffer refusal;
+	bool has_head;
+};
+
+/* Prepares stream for path, after docker_ready(); noun and id as in a call. */
+int docker_stream_open(struct docker *docker, struct docker_stream *stream,
+    const char *path, const char *noun, const char *id, struct error *err);
+void docker_stream_close(struct docker_stream *stream);
+
+struct docker_follow {
+	struct docker_stream *streams;
+	size_t count;
+	size_t parallel;     /* connections at once; 0: all */
+	int64_t deadline_ms; /* on the monotonic clock, for all; 0: none */
+	int wake_fd;         /* -1, or ends it when it hangs up */
+	int64_t idle_ms;     /* on_idle is called at least that often */
+	bool (*on_idle)(void *context); /* may be NULL */
+	void *context;
+	bool stopped; /* set by on_bytes, with -1, to end all */
+};
+
+/*
+ * Runs the streams until all have ended or were refused, or something stopped
+ * it. -1 when one broke or the Engine was too slow with its first bytes.
+ */
+int docker_streams_run(
+    struct docker *docker, struct docker_follow *follow, struct error *err);
+
+/*
+ * What client.c does for streams, too. docker_ready() asks the breaker and
+ * makes the version known; docker_leave() tells the breaker what came of it.
+ */
+int docker_ready(struct docker *docker, struct error *err);
+void docker_leave(struct docker *docker, int result, const struct error *err);
+int docker_url(struct docker *docker, const char *path, struct buffer *url);
+void docker_configure(struct docker *docker, CURL *easy, const char *url);
+int docker_transfer_failed(
+    struct docker *docker, CURLcode code, struct error *err);
+int docker_refused(long status, const char *noun, const char *id,
+    const struct buffer *body, struct error *err);
+
+#endif

@@ -1,0 +1,26 @@
+#include "docker/docker.h"
+
+#include <string.h>
+
+#define ID_MAXIMUM 128
+
+static bool
+is_alphanumeric(char byte)
+{
+	return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
+	       (byte >= '0' && byte <= '9');
+}
+
+bool
+docker_id_is_valid(const char *id)
+{
+	size_t i;
+
+	if (id == NULL || !is_alphanumeric(id[0]))
+		return false;
+	for (i = 1; id[i] != '\0'; i++)
+		if (i >= ID_MAXIMUM ||
+		    (!is_alphanumeric(id[i]) && strchr("_.-", id[i]) == NULL))
+			return false;
+	return true;
+}

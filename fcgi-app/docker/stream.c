@@ -1,0 +1,252 @@
+/* Answers that are consumed as they come: events and logs. */
+#include "base/clock.h"
+#include "docker/docker-private.h"
+
+#include <poll.h>
+
+#define POLL_MAXIMUM_MS 1000
+
+/* Whether the Engine sent its head; what it says with an error is kept. */
+static bool
+is_refused(struct docker_stream *stream)
+{
+	long status = 0;
+
+	stream->has_head = true;
+	curl_easy_getinfo(stream->easy, CURLINFO_RESPONSE_CODE, &status);
+	return status != 200;
+}
+
+static size_t
+receive(char *bytes, size_t size, size_t count, void *context)
+{
+	struct docker_stream *stream = context;
+	size_t length = size * count;
+
+	if (is_refused(stream)) {
+		buffer_append(&stream->refusal, bytes, length);
+		return stream->refusal.overflowed ? 0 : length;
+	}
+	if (stream->on_bytes(stream, bytes, length, &stream->err) < 0)
+		return 0;
+	return length;
+}
+
+/* The empty line that ends the head: a quiet log sends nothing after it. */
+static size_t
+receive_header(char *bytes, size_t size, size_t count, void *context)
+{
+	struct docker_stream *stream = context;
+
+	if (bytes[0] == '\r' || bytes[0] == '\n')
+		stream->has_head = true;
+	return size * count;
+}
+
+int
+docker_stream_open(struct docker *docker, struct docker_stream *stream,
+    const char *path, const char *noun, const char *id, struct error *err)
+{
+	auto_buffer struct buffer url = BUFFER(REFUSAL_MAXIMUM);
+
+	if ((stream->easy = curl_easy_init()) == NULL)
+		return error_set(
+		    err, ERR_UNAVAILABLE, NULL, "no memory for a connection");
+	stream->noun = noun;
+	stream->id = id;
+	stream->refusal.maximum = REFUSAL_MAXIMUM;
+	docker_url(docker, path, &url);
+	docker_configure(docker, stream->easy, url.bytes);
+	curl_easy_setopt(stream->easy, CURLOPT_PRIVATE, stream);
+	curl_easy_setopt(stream->easy, CURLOPT_WRITEFUNCTION, receive);
+	curl_easy_setopt(stream->easy, CURLOPT_WRITEDATA, stream);
+	curl_easy_setopt(stream->easy, CURLOPT_HEADERFUNCTION, receive_header);
+	curl_easy_setopt(stream->easy, CURLOPT_HEADERDATA, stream);
+	return 0;
+}
+
+void
+docker_stream_close(struct docker_stream *stream)
+{
+	if (stream->easy != NULL)
+		curl_easy_cleanup(stream->easy);
+	stream->easy = NULL;
+	buffer_clear(&stream->refusal);
+}
+
+/* What the end of one transfer means; -1 when it broke. */
+static int
+end_stream(struct docker *docker, struct docker_stream *stream, CURLcode code,
+    struct error *err)
+{
+	long status = 0;
+
+	curl_easy_getinfo(stream->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (stream->ended) /* on_bytes wanted no more */
+		return 0;
+	stream->ended = true;
+	if (code == CURLE_OK && status == 200) {
+		if (stream->on_end != NULL)
+			stream->on_end(stream);
+		return 0;
+	}
+	if (code == CURLE_OK || (status != 0 && status != 200)) {
+		stream->refused = true;
+		docker_refused(status, stream->noun, stream->id,
+		    &stream->refusal, &stream->err);
+		return 0;
+	}
+	if (code == CURLE_WRITE_ERROR) {
+		*err = stream->err;
+		return -1;
+	}
+	return docker_transfer_failed(docker, code, err);
+}
+
+/* Handles what ended; a connection that is done is closed at once. */
+static int
+collect_ended(struct docker *docker, CURLM *multi, size_t *left,
+    struct docker_follow *follow, struct error *err)
+{
+	struct docker_stream *stream;
+	CURLMsg *message;
+	CURLcode code;
+	char *private;
+	int pending;
+
+	while ((message = curl_multi_info_read(multi, &pending)) != NULL) {
+		if (message->msg != CURLMSG_DONE)
+			continue;
+		code = message->data.result;
+		curl_easy_getinfo(
+		    message->easy_handle, CURLINFO_PRIVATE, &private);
+		stream = (struct docker_stream *)(void *)private;
+		--*left;
+		if (follow->stopped)
+			return 0;
+		if (end_stream(docker, stream, code, err) < 0)
+			return -1;
+		curl_multi_remove_handle(multi, stream->easy);
+		docker_stream_close(stream);
+	}
+	return 0;
+}
+
+static bool
+has_hung_up(int fd)
+{
+	struct pollfd polled = { .fd = fd, .events = POLLRDHUP };
+
+	return fd >= 0 && poll(&polled, 1, 0) > 0 &&
+	       (polled.revents & (POLLRDHUP | POLLHUP | POLLERR | POLLNVAL)) !=
+		   0;
+}
+
+static bool
+is_too_slow(const struct docker_follow *follow, int64_t started_ms)
+{
+	int64_t now = clock_monotonic_ms();
+	size_t i;
+
+	if (follow->deadline_ms != 0)
+		return now >= follow->deadline_ms;
+	if (now < started_ms + READ_TIMEOUT_MS)
+		return false;
+	for (i = 0; i < follow->count; i++)
+		if (follow->streams[i].easy != NULL &&
+		    !follow->streams[i].has_head)
+			return true;
+	return false;
+}
+
+/* Waits for bytes, a hang-up or the time to be idle. */
+static void
+wait_for_bytes(
+    CURLM *multi, const struct docker_follow *follow, int64_t idle_at_ms)
+{
+	struct curl_waitfd waker = { .fd = follow->wake_fd };
+	int64_t wait_ms = POLL_MAXIMUM_MS;
+
+	if (follow->on_idle != NULL)
+		wait_ms = idle_at_ms - clock_monotonic_ms();
+	if (wait_ms < 0)
+		wait_ms = 0;
+
+	/* Without events asked for, only hang-ups and errors end the wait. */
+	curl_multi_poll(
+	    multi, &waker, follow->wake_fd >= 0 ? 1 : 0, (int)wait_ms, NULL);
+}
+
+static int
+run(struct docker *docker, CURLM *multi, size_t left,
+    struct docker_follow *follow, struct error *err)
+{
+	int64_t started_ms = clock_monotonic_ms(), idle_at_ms = started_ms;
+	int running;
+
+	while (left > 0) {
+		if (curl_multi_perform(multi, &running) != CURLM_OK)
+			return error_set(
+			    err, ERR_INTERNAL, NULL, "cannot read from Docker");
+		if (collect_ended(docker, multi, &left, follow, err) < 0)
+			return -1;
+		if (follow->stopped || left == 0 ||
+		    has_hung_up(follow->wake_fd))
+			return 0;
+		if (is_too_slow(follow, started_ms))
+			return docker_transfer_failed(
+			    docker, CURLE_OPERATION_TIMEDOUT, err);
+		if (follow->on_idle != NULL &&
+		    clock_monotonic_ms() >= idle_at_ms) {
+			if (!follow->on_idle(follow->context))
+				return 0;
+			idle_at_ms = clock_monotonic_ms() + follow->idle_ms;
+		}
+		wait_for_bytes(multi, follow, idle_at_ms);
+	}
+	return 0;
+}
+
+static size_t
+add_streams(CURLM *multi, struct docker_follow *follow)
+{
+	size_t added = 0, i;
+
+	if (follow->parallel > 0)
+		curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS,
+		    (long)follow->parallel);
+	for (i = 0; i < follow->count; i++)
+		if (follow->streams[i].easy != NULL &&
+		    curl_multi_add_handle(multi, follow->streams[i].easy) ==
+			CURLM_OK)
+			added++;
+	return added;
+}
+
+static void
+remove_streams(CURLM *multi, struct docker_follow *follow)
+{
+	size_t i;
+
+	for (i = 0; i < follow->count; i++)
+		if (follow->streams[i].easy != NULL)
+			curl_multi_remove_handle(
+			    multi, follow->streams[i].easy);
+}
+
+int
+docker_streams_run(
+    struct docker *docker, struct docker_follow *follow, struct error *err)
+{
+	CURLM *multi = curl_multi_init();
+	int result;
+
+	if (multi == NULL)
+		return error_set(
+		    err, ERR_UNAVAILABLE, NULL, "no memory for a connection");
+	result = run(docker, multi, add_streams(multi, follow), follow, err);
+	docker_leave(docker, result, err);
+	remove_streams(multi, follow);
+	curl_multi_cleanup(multi);
+	return result;
+}
