@@ -3,8 +3,9 @@
  *
  * The keys are the product's (deployments_path, docker_socket, api, auth,
  * domain, nginx, certbot, logging, health, infrastructure) and ours. Values
- * that are wrong make settings_load() fail with "line N: key: reason";
- * unknown keys are reported through on_warning and otherwise ignored.
+ * that are wrong make settings_load() fail with "file:line: key: reason", for
+ * the operator and not for a client; unknown keys are reported through
+ * on_warning and otherwise ignored.
  * Immutable after loading; one per process; callable from any thread.
  */
 #ifndef SETTINGS_SETTINGS_H
@@ -29,38 +30,46 @@ struct settings {
 	const char *docker_socket;    /* docker_socket, without "unix://" */
 	int64_t default_timeout_ms;   /* default_timeout: of a Compose run */
 	const char *state_directory;  /* state_directory: /var/lib/flatrun */
-	const char *run_directory;    /* run_directory: /run/flatrun */
-	const char *user;             /* user: flatrun, whom workers run as */
-	int64_t trash_days;           /* trash_days: 30 */
-	int64_t job_retention_days;   /* jobs.retention_days: 30 */
-	int64_t job_parallel;         /* jobs.parallel: 4 */
+	/*
+	 * Where flatrun.db is: state_directory/database. SQLite needs a
+	 * directory that workers may write to; in state_directory itself they
+	 * could put another secrets/ or deployments/ in place of ours.
+	 */
+	const char *database_directory;
+	const char *run_directory;  /* run_directory: /run/flatrun */
+	const char *user;           /* user: flatrun, whom workers run as */
+	int64_t trash_days;         /* trash_days: 30 */
+	int64_t job_retention_days; /* jobs.retention_days: 30 */
+	int64_t job_parallel;       /* jobs.parallel: 4 */
 
 	struct {
-		const char *host;      /* api.host: 127.0.0.1 */
-		int64_t port;          /* api.port: 8090 (plain HTTP) */
-		int64_t tls_port;      /* api.tls_port: 8443, 0: none */
-		const char *tls_host;  /* api.tls_host: 0.0.0.0 */
-		const char *certificate, *certificate_key; /* "" : self-signed */
+		const char *host;     /* api.host: 127.0.0.1 */
+		int64_t port;         /* api.port: 8090 (plain HTTP) */
+		int64_t tls_port;     /* api.tls_port: 8443, 0: none */
+		const char *tls_host; /* api.tls_host: 0.0.0.0 */
+		const char *certificate,
+		    *certificate_key;            /* "" : self-signed */
 		const char *const *server_names; /* NULL-ended; empty: any */
 		bool enable_cors;
 		const char *const *allowed_origins; /* NULL-ended */
 		enum settings_envelope envelope;
-		int64_t wait_seconds;      /* api.wait_seconds: 60 */
-		int64_t rate_per_second;   /* api.rate_limit: 50, per address */
-		int64_t rate_burst;        /* api.rate_burst: 100 */
-		int64_t login_per_minute;  /* api.login_rate_limit: 30 */
+		int64_t wait_seconds;     /* api.wait_seconds: 60 */
+		int64_t rate_per_second;  /* api.rate_limit: 50, per address */
+		int64_t rate_burst;       /* api.rate_burst: 100 */
+		int64_t login_per_minute; /* api.login_rate_limit: 30 */
 		int64_t streams_per_address; /* api.streams_per_address: 32 */
-		int64_t workers;           /* api.workers: 0 = cores */
-		int64_t threads;           /* api.threads: 16 a worker */
-		int64_t streams;           /* api.streams: 64 at once */
-		const char *const *trusted_proxies; /* CIDRs for real_ip; empty */
+		int64_t workers;             /* api.workers: 0 = cores */
+		int64_t threads;             /* api.threads: 16 a worker */
+		int64_t streams;             /* api.streams: 64 at once */
+		const char *const
+		    *trusted_proxies; /* CIDRs for real_ip; empty */
 	} api;
 
 	struct {
 		bool enabled;                /* auth.enabled: true */
 		const char *const *api_keys; /* NULL-ended; administrators */
-		const char *jwt_secret;      /* "": generated in state_directory */
-		int64_t token_lifetime_s;    /* auth.token_lifetime: 24h */
+		const char *jwt_secret;   /* "": generated in state_directory */
+		int64_t token_lifetime_s; /* auth.token_lifetime: 24h */
 	} auth;
 
 	struct {
@@ -73,11 +82,12 @@ struct settings {
 		const char *vhost_directory; /* nginx.vhost_directory:
 						/etc/nginx/flatrun.d */
 		const char *user;            /* nginx.user: www-data */
+		const char *access_log;      /* nginx.access_log, or "off" */
 	} nginx;
 
-	enum log_level log_level;      /* logging.level */
-	int64_t sample_interval_ms;    /* health.sample_interval: 10s */
-	int64_t resync_interval_ms;    /* health.resync_interval: 2m */
+	enum log_level log_level;   /* logging.level */
+	int64_t sample_interval_ms; /* health.sample_interval: 10s */
+	int64_t resync_interval_ms; /* health.resync_interval: 2m */
 
 	struct {
 		const char *const *allow;      /* compose.policy.allow */
