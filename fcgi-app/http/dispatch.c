@@ -1,0 +1,240 @@
+#include "http/dispatch.h"
+
+#include "app.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "http/authenticate.h"
+#include "http/reply.h"
+#include "settings/settings.h"
+#include "store/store.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static const char *
+text_or(const char *text, const char *fallback)
+{
+	return text != NULL ? text : fallback;
+}
+
+static int64_t
+parse_length(const char *text)
+{
+	size_t digits = text ? strspn(text, "0123456789") : 0;
+
+	if (digits == 0 || digits > 12 || text[digits] != '\0')
+		return text == NULL || *text == '\0' ? 0 : -1;
+	return strtoll(text, NULL, 10);
+}
+
+static void
+read_parameters(struct request *request, const struct connection *connection)
+{
+	const char *method =
+	    text_or(connection_parameter(connection, "REQUEST_METHOD"), "GET");
+
+	request->id = request_id_choose(request->arena,
+	    connection_parameter(connection, "HTTP_X_REQUEST_ID"));
+	/* nginx drops the body of an answer to HEAD. */
+	request->method = strcmp(method, "HEAD") == 0 ? "GET" : method;
+	request->address =
+	    text_or(connection_parameter(connection, "REMOTE_ADDR"), "");
+	request->authorization =
+	    connection_parameter(connection, "HTTP_AUTHORIZATION");
+	request->api_key = connection_parameter(connection, "HTTP_X_API_KEY");
+	request->content_type =
+	    connection_parameter(connection, "CONTENT_TYPE");
+	request->if_none_match =
+	    connection_parameter(connection, "HTTP_IF_NONE_MATCH");
+	request->prefer = connection_parameter(connection, "HTTP_PREFER");
+	request->last_event_id =
+	    connection_parameter(connection, "HTTP_LAST_EVENT_ID");
+	request->content_length =
+	    parse_length(connection_parameter(connection, "CONTENT_LENGTH"));
+}
+
+/* Gives the request this thread's connection to the store. */
+static int
+open_store(struct request *request, struct store **store, struct error *err)
+{
+	if (*store == NULL &&
+	    store_open(request->app->settings->state_directory, STORE_READER,
+		store, err) < 0)
+		return -1;
+	request->store = *store;
+	return 0;
+}
+
+/* Public routes need no one; everything else is 401 before it is 404. */
+static int
+find_and_authenticate(struct request *request, struct reply *reply,
+    const struct route *const *tables, struct store **store,
+    struct error *err)
+{
+	const char *allow = NULL;
+	struct error missing;
+	int found = route_find(tables, request, &allow, &missing);
+
+	if (found == 0 && request->route->without_store)
+		return 0;
+	if (open_store(request, store, err) < 0)
+		return -1;
+	if (found == 0 && request->route->role == ROLE_PUBLIC)
+		return 0;
+	if (authenticate(request, err) < 0)
+		return -1;
+	if (found < 0) {
+		if (allow != NULL)
+			reply_header(reply, "Allow", allow);
+		*err = missing;
+		return -1;
+	}
+	if (request->identity.role < request->route->role)
+		return error_set(err, ERR_FORBIDDEN, NULL,
+		    "Permission denied: %s required",
+		    role_name(request->route->role));
+	return 0;
+}
+
+static bool
+is_json_type(const char *type)
+{
+	size_t length = strcspn(type, "; \t");
+
+	return length == 16 && strncasecmp(type, "application/json", 16) == 0;
+}
+
+static void
+release_json(void *object)
+{
+	json_object_put(object);
+}
+
+/* Reads and parses the body where the route takes one. */
+static int
+read_body(struct request *request, struct error *err)
+{
+	auto_buffer struct buffer body = BUFFER(BODY_MAXIMUM);
+	const char *type = request->content_type;
+
+	if (request->content_length < 0)
+		return error_set(
+		    err, ERR_INVALID, NULL, "Content-Length is not a number");
+	if (request->content_length > BODY_MAXIMUM)
+		return error_set(err, ERR_TOO_LARGE, NULL,
+		    "the body is larger than %d bytes", BODY_MAXIMUM);
+	if (strcmp(request->method, "GET") == 0)
+		return 0;
+	/*
+	 * Also without a body: a form on another site cannot send this type
+	 * without asking first.
+	 */
+	if ((type != NULL && *type != '\0' && !is_json_type(type)) ||
+	    (request->content_length > 0 && (type == NULL || *type == '\0')))
+		return error_set(err, ERR_MEDIA_TYPE, NULL,
+		    "the body must be application/json");
+	if (request->content_length == 0) {
+		if (request->route->body_required)
+			return error_set(err, ERR_INVALID, NULL,
+			    "Invalid request body: a JSON object is required");
+		return 0;
+	}
+	if (connection_read(request->connection,
+		(size_t)request->content_length, &body, err) < 0)
+		return -1;
+	if (json_parse(body.bytes, body.length, &request->json, err) < 0)
+		return -1;
+	arena_defer(request->arena, release_json, request->json);
+	if (request->route->body != NULL &&
+	    !json_object_is_type(request->json, json_type_object))
+		return error_set(err, ERR_INVALID, NULL,
+		    "Invalid request body: it must be a JSON object");
+	return 0;
+}
+
+static int
+answer(struct request *request, struct reply *reply,
+    const struct route *const *tables, struct store **store,
+    struct error *err)
+{
+	const char *uri = text_or(
+	    connection_parameter(request->connection, "REQUEST_URI"), "");
+	struct error refused;
+
+	if (request_parse_uri(request, uri, err) < 0) {
+		/* A broken path is refused like an unknown one. */
+		if (open_store(request, store, &refused) < 0 ||
+		    authenticate(request, &refused) < 0)
+			*err = refused;
+		return -1;
+	}
+	if (find_and_authenticate(request, reply, tables, store, err) < 0 ||
+	    read_body(request, err) < 0)
+		return -1;
+	return request->route->handle(request, reply, err);
+}
+
+static void
+write_reply(const struct request *request, const struct reply *reply)
+{
+	auto_buffer struct buffer head = BUFFER(8192);
+	size_t i;
+
+	buffer_printf(&head, "Status: %d\r\nX-Request-Id: %s\r\n",
+	    reply->status, request->id);
+	for (i = 0; i < reply->header_count; i++)
+		buffer_printf(&head, "%s: %s\r\n", reply->headers[i].name,
+		    reply->headers[i].value);
+	if (reply->body != NULL)
+		buffer_printf(&head,
+		    "Content-Type: application/json; charset=utf-8\r\n"
+		    "Content-Length: %zu\r\n",
+		    reply->body->length);
+	buffer_text(&head, "\r\n");
+	connection_write(request->connection, head.bytes, head.length);
+	if (reply->body != NULL)
+		connection_write(request->connection, reply->body->text,
+		    reply->body->length);
+}
+
+static void
+log_request(const struct request *request, const struct reply *reply,
+    const struct error *err, int64_t started_ms)
+{
+	log_event(reply->status >= 500 ? LOG_WARNING : LOG_INFO, "request",
+	    LOG_TEXT("request_id", request->id),
+	    LOG_TEXT("method", request->method),
+	    LOG_TEXT("route", request->route ? request->route->path : NULL),
+	    LOG_NUMBER("status", reply->status),
+	    LOG_NUMBER("duration_ms", clock_monotonic_ms() - started_ms),
+	    LOG_TEXT("actor", request->identity.actor),
+	    LOG_TEXT("address", request->address),
+	    LOG_TEXT("code", err ? error_code(err) : NULL),
+	    LOG_TEXT("error", err ? err->message : NULL),
+	    LOG_TEXT("detail", err && err->detail[0] ? err->detail : NULL));
+}
+
+void
+dispatch(struct app *app, const struct route *const *tables,
+    struct connection *connection, struct store **store)
+{
+	auto_arena struct arena arena = { 0 };
+	struct request request = { .arena = &arena, .app = app,
+		.connection = connection };
+	struct reply reply = { 0 };
+	struct error err;
+	int64_t started_ms = clock_monotonic_ms();
+	bool failed;
+
+	read_parameters(&request, connection);
+	failed = answer(&request, &reply, tables, store, &err) < 0;
+	if (failed && !reply.streamed)
+		reply_error(&request, &reply, &err, NULL);
+	if (!reply.streamed)
+		write_reply(&request, &reply);
+	connection_finish(connection);
+	log_request(&request, &reply, failed ? &err : NULL, started_ms);
+	body_release(reply.body);
+}

@@ -1,0 +1,99 @@
+#include "http/route.h"
+
+#include "base/buffer.h"
+
+#include <string.h>
+
+/* Whether the pattern matches; counts its ":name" segments. */
+static bool
+matches(const char *pattern, const struct request *request, size_t *variables)
+{
+	size_t i;
+
+	*variables = 0;
+	for (i = 0; i < request->segment_count; i++) {
+		size_t size;
+
+		if (*pattern++ != '/')
+			return false;
+		size = strcspn(pattern, "/");
+		if (*pattern == ':') {
+			if (request->segments[i][0] == '\0')
+				return false;
+			++*variables;
+		} else if (strlen(request->segments[i]) != size ||
+		    memcmp(request->segments[i], pattern, size) != 0) {
+			return false;
+		}
+		pattern += size;
+	}
+	return *pattern == '\0';
+}
+
+static void
+fill_parameters(struct request *request)
+{
+	const char *pattern = request->route->path;
+	size_t i;
+
+	for (i = 0; i < request->segment_count; i++) {
+		size_t size = strcspn(++pattern, "/");
+
+		if (*pattern == ':' &&
+		    request->parameter_count < PARAMETER_MAXIMUM)
+			request->parameters[request->parameter_count++] =
+			    (struct pair){
+				    .name = arena_strndup(request->arena,
+					pattern + 1, size - 1),
+				    .value = request->segments[i],
+			    };
+		pattern += size;
+	}
+}
+
+/* Adds the method unless a row before this one did. */
+static void
+add_method(struct buffer *allow, const char *method)
+{
+	if (strstr(buffer_string(allow), method) != NULL)
+		return;
+	if (allow->length > 0)
+		buffer_text(allow, ", ");
+	buffer_text(allow, method);
+}
+
+int
+route_find(const struct route *const *tables, struct request *request,
+    const char **out_allow, struct error *err)
+{
+	auto_buffer struct buffer allow = BUFFER(128);
+	size_t fewest = SEGMENT_MAXIMUM + 1, variables;
+	const struct route *route;
+
+	/* The most exact path first, whatever the method: then its methods. */
+	for (; *tables != NULL; tables++) {
+		for (route = *tables; route->method != NULL; route++) {
+			if (!matches(route->path, request, &variables) ||
+			    variables > fewest)
+				continue;
+			if (variables < fewest) {
+				fewest = variables;
+				request->route = NULL;
+				buffer_truncate(&allow, 0);
+			}
+			add_method(&allow, route->method);
+			if (strcmp(route->method, request->method) == 0)
+				request->route = route;
+		}
+	}
+	if (request->route != NULL) {
+		fill_parameters(request);
+		return 0;
+	}
+	if (allow.length == 0)
+		return error_set(err, ERR_NOT_FOUND, NULL,
+		    "there is nothing at this path");
+	*out_allow = arena_strdup(request->arena, buffer_string(&allow));
+	return error_set(err, ERR_METHOD, NULL,
+	    "this path answers %s only", buffer_string(&allow));
+}

@@ -1,0 +1,47 @@
+/*
+ * Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html):
+ * answers that stay open. They have a pool of processes of their own, and
+ * there only as many as the pool has places, some per API key.
+ */
+#ifndef HTTP_STREAM_H
+#define HTTP_STREAM_H
+
+#include "base/error.h"
+#include "http/reply.h"
+#include "http/request.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define STREAM_HEARTBEAT_MS 15000
+
+/* The places of a stream pool. */
+struct stream_places;
+struct stream_places *stream_places_new(size_t total, size_t per_key);
+void stream_places_free(struct stream_places *places);
+
+struct stream {
+	struct connection *connection;
+	struct stream_places *places;
+	const char *actor;
+	int64_t sent_at_ms; /* monotonic */
+};
+
+/*
+ * Takes a place and sends the head. ERR_UNAVAILABLE TOO_MANY_STREAMS; also in
+ * a process that is not of the stream pool. End it with stream_end().
+ */
+int stream_begin(struct request *request, struct reply *reply,
+    struct stream *out, struct error *err);
+void stream_end(struct stream *stream);
+
+/*
+ * One event; id and event may be NULL, data may have several lines. -1: the
+ * client has gone, or did not read for ten seconds.
+ */
+int stream_send(struct stream *stream, const char *id, const char *event,
+    const char *data, size_t length);
+/* A comment, when nothing was sent for STREAM_HEARTBEAT_MS. */
+int stream_keep_alive(struct stream *stream);
+
+#endif

@@ -1,0 +1,49 @@
+/*
+ * Changes: submitted to the agent as jobs and waited for. What handlers use
+ * for everything that is not a read.
+ *
+ * One struct jobs per process, callable from any thread.
+ */
+#ifndef JOBS_JOBS_H
+#define JOBS_JOBS_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "jobs/protocol.h"
+#include "json/json.h"
+#include "store/jobs.h"
+
+#include <stdint.h>
+
+struct jobs;
+struct store;
+
+/* run_directory is copied; nothing is connected yet. */
+struct jobs *jobs_open(const char *run_directory);
+void jobs_close(struct jobs *jobs);
+
+struct job_request {
+	const char *kind; /* JOB_… */
+	const char *subject;
+	const char *actor;
+	const char *request_id;
+	struct json_object *arguments; /* borrowed; NULL: none */
+};
+
+/*
+ * Submits the job and waits at most wait_ms for its end; *out is then the
+ * job as it is on record (read by store): finished, or still under way.
+ *
+ * ERR_CONFLICT DEPLOYMENT_BUSY (related: the job in the way),
+ * ERR_UNAVAILABLE AGENT_UNAVAILABLE, ERR_UNAVAILABLE JOB_INTERRUPTED when the
+ * agent ended meanwhile (related: the job).
+ */
+int jobs_run(struct jobs *jobs, struct store *store,
+    const struct job_request *request, int64_t wait_ms, struct arena *arena,
+    struct job *out, struct error *err);
+
+/* Waits at most wait_ms for the end of a job under way. */
+int jobs_wait(struct jobs *jobs, const char *id, int64_t wait_ms,
+    struct error *err);
+
+#endif

@@ -1,0 +1,103 @@
+#include "jobs/protocol.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define HEAD_SIZE 4
+
+static int
+send_all(int fd, const char *bytes, size_t length)
+{
+	while (length > 0) {
+		ssize_t put = send(fd, bytes, length, MSG_NOSIGNAL);
+
+		if (put < 0 && errno == EINTR)
+			continue;
+		if (put < 0)
+			return -1;
+		bytes += put;
+		length -= (size_t)put;
+	}
+	return 0;
+}
+
+int
+frame_send(int fd, struct json_object *object, struct error *err)
+{
+	size_t length;
+	const char *text = json_serialize(object, &length);
+	unsigned char head[HEAD_SIZE] = { (unsigned char)(length >> 24),
+		(unsigned char)(length >> 16), (unsigned char)(length >> 8),
+		(unsigned char)length };
+
+	if (length > FRAME_MAXIMUM)
+		return error_set(
+		    err, ERR_TOO_LARGE, NULL, "the change is too large");
+	if (send_all(fd, (const char *)head, sizeof head) < 0 ||
+	    send_all(fd, text, length) < 0)
+		return error_set(err, ERR_UNAVAILABLE, "AGENT_UNAVAILABLE",
+		    "the agent does not answer");
+	return 0;
+}
+
+int
+frame_take(struct buffer *received, struct json_object **out, struct error *err)
+{
+	const unsigned char *head = (const unsigned char *)received->bytes;
+	size_t length;
+
+	*out = NULL;
+	if (received->length < HEAD_SIZE)
+		return 0;
+	length = (size_t)head[0] << 24 | (size_t)head[1] << 16 |
+	    (size_t)head[2] << 8 | head[3];
+	if (length == 0 || length > FRAME_MAXIMUM)
+		return error_set(err, ERR_INVALID, NULL, "not a frame");
+	if (received->length < HEAD_SIZE + length)
+		return 0;
+	if (json_parse_trusted(
+		received->bytes + HEAD_SIZE, length, out, err) < 0)
+		return -1;
+	buffer_consume(received, HEAD_SIZE + length);
+	if (*out == NULL)
+		return error_set(err, ERR_INVALID, NULL, "not a frame");
+	return 0;
+}
+
+struct json_object *
+error_to_json(const struct error *err)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_put_text(object, "kind", error_kind_name(err->kind));
+	json_put_text(object, "code", err->code);
+	json_put_text(object, "field", err->field);
+	json_put_text(object, "message", err->message);
+	json_put_text(object, "detail", err->detail);
+	json_put_text(object, "related", err->related);
+	return object;
+}
+
+static void
+copy_text(struct json_object *object, const char *name, char *out, size_t size)
+{
+	const char *text = json_text(object, name);
+
+	snprintf(out, size, "%s", text ? text : "");
+}
+
+void
+error_from_json(struct json_object *object, struct error *err)
+{
+	const char *kind = json_text(object, "kind");
+
+	memset(err, 0, sizeof *err);
+	err->kind = error_kind_parse(kind ? kind : "");
+	copy_text(object, "code", err->code, sizeof err->code);
+	copy_text(object, "field", err->field, sizeof err->field);
+	copy_text(object, "message", err->message, sizeof err->message);
+	copy_text(object, "detail", err->detail, sizeof err->detail);
+	copy_text(object, "related", err->related, sizeof err->related);
+}

@@ -1,0 +1,49 @@
+/*
+ * What workers and the agent say to each other on RUN/agent/agent.sock.
+ *
+ * A frame is a length in four bytes, big-endian, and that many bytes of JSON,
+ * at most FRAME_MAXIMUM. The worker sends one frame:
+ *
+ *   {"kind": "deployment.start", "subject": "blog", "actor": "key:…",
+ *    "request_id": "…", "arguments": {…}}      submits a job, or
+ *   {"wait": "<job id>"}                        waits for one.
+ *
+ * The agent answers {"job_id": "…"} or {"error": {"kind", "code", "field",
+ * "message", "related"}}, and {"done": true} when the job is on record as
+ * finished. Either side may close at any time: a job goes on without a
+ * listener.
+ */
+#ifndef JOBS_PROTOCOL_H
+#define JOBS_PROTOCOL_H
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "json/json.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define FRAME_MAXIMUM (4 * 1024 * 1024)
+
+/* Sends an object as one frame on a blocking socket with a send timeout. */
+int frame_send(int fd, struct json_object *object, struct error *err);
+
+/*
+ * Takes a complete frame off the front of received bytes. *out is NULL when
+ * more bytes are needed; ERR_INVALID for what is no frame.
+ */
+int frame_take(
+    struct buffer *received, struct json_object **out, struct error *err);
+
+struct json_object *error_to_json(const struct error *err);
+void error_from_json(struct json_object *object, struct error *err);
+
+/* Kinds of jobs on deployments. */
+#define JOB_CREATE "deployment.create"
+#define JOB_UPDATE "deployment.update"
+#define JOB_START "deployment.start"
+#define JOB_STOP "deployment.stop"
+#define JOB_RESTART "deployment.restart"
+#define JOB_DELETE "deployment.delete"
+
+#endif
