@@ -88,9 +88,6 @@ program_files |
 	search "$(word 'tmpnam|tempnam|mktemp|strtok|asctime|ctime|gmtime|localtime|readdir_r|rand|srand|random|drand48|alloca')"
 report 'no function that is racy, predictable or not thread-safe'
 
-program_files | search "$(word 'realpath')"
-report 'no path is resolved first and opened later'
-
 code_files | search '//'
 report 'comments are between /* and */'
 

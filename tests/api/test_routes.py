@@ -1,0 +1,151 @@
+"""Every endpoint: no token, a wrong method, the shape of errors."""
+
+import pytest
+
+from clients import assert_error
+
+ROUTES = [
+    ("GET", "/deployments"),
+    ("POST", "/deployments"),
+    ("GET", "/deployments/some-name"),
+    ("PUT", "/deployments/some-name"),
+    ("DELETE", "/deployments/some-name"),
+    ("POST", "/deployments/some-name/start"),
+    ("POST", "/deployments/some-name/stop"),
+    ("POST", "/deployments/some-name/restart"),
+    ("GET", "/deployments/some-name/logs"),
+    ("GET", "/deployments/some-name/logs?follow=true"),
+    ("GET", "/deployments/some-name/stats"),
+    ("GET", "/deployments/some-name/compose"),
+    ("GET", "/deployments/some-name/jobs/active"),
+    ("GET", "/deployments/some-name/jobs/0123456789abcdef0123"),
+    ("GET", "/jobs"),
+    ("GET", "/jobs/0123456789abcdef0123"),
+    ("GET", "/containers"),
+]
+PUBLIC = [
+    ("GET", "/health"),
+    ("GET", "/auth/status"),
+    ("POST", "/auth/login"),
+    ("GET", "/auth/validate"),
+    ("GET", "/setup/status"),
+]
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+
+def methods_by_path():
+    methods = {}
+    for method, path in ROUTES + PUBLIC:
+        methods.setdefault(path.partition("?")[0], set()).add(method)
+    return sorted(methods.items())
+
+
+@pytest.mark.parametrize("method, path", ROUTES)
+def test_without_a_token_nothing_answers(anonymous, method, path):
+    answer = anonymous.request(method, path)
+    assert_error(answer, 401, "UNAUTHORIZED")
+    assert answer.header("WWW-Authenticate").startswith("Bearer")
+
+
+@pytest.mark.parametrize("method, path", ROUTES)
+def test_without_a_token_the_body_is_not_looked_at(anonymous, method, path):
+    answer = anonymous.request(
+        method, path, body="{nonsense",
+        headers={"Content-Type": "application/json"},
+    )
+    assert_error(answer, 401, "UNAUTHORIZED")
+
+
+@pytest.mark.parametrize("method, path", ROUTES)
+def test_a_bad_token_opens_nothing(anonymous, method, path):
+    answer = anonymous.with_token("fr_" + "A" * 43).request(method, path)
+    assert_error(answer, 401, "UNAUTHORIZED")
+
+
+@pytest.mark.parametrize("path", ["/", "/nothing", "/deployments/x/y/z"])
+def test_an_unknown_path_is_401_before_it_is_404(anonymous, api, path):
+    assert_error(anonymous.get(path), 401, "UNAUTHORIZED")
+    assert_error(api.get(path), 404, "NOT_FOUND")
+
+
+@pytest.mark.parametrize("path, methods", methods_by_path())
+def test_a_wrong_method_is_405_and_the_right_ones_are_named(
+        api, path, methods):
+    for method in METHODS:
+        if method in methods:
+            continue
+        answer = api.request(method, path)
+        assert_error(answer, 405, "METHOD_NOT_ALLOWED")
+        allowed = {word.strip() for word in answer.header("Allow").split(",")}
+        assert methods <= allowed, answer.headers
+        assert method not in allowed, answer.headers
+
+
+@pytest.mark.parametrize("method, path", [
+    (method, path) for method, path in ROUTES
+    if "/some-name" in path
+])
+def test_an_unknown_deployment_is_404(api, method, path):
+    content = None
+    if method == "PUT":
+        content = {"compose_content": "services: {app: {image: x}}"}
+    answer = api.request(method, path, content)
+    # Deleting twice is no mistake; a job has an answer of its own.
+    codes = {"DEPLOYMENT_NOT_FOUND", "JOB_NOT_FOUND", "NO_ACTIVE_JOB"}
+    body = assert_error(answer, 404)
+    assert body["code"] in codes, answer
+
+
+@pytest.mark.parametrize("method, path", [
+    ("POST", "/deployments"), ("PUT", "/deployments/some-name"),
+    ("POST", "/auth/login"),
+])
+def test_a_form_is_no_request(api, method, path):
+    answer = api.request(
+        method, path, body="name=x&compose_content=y",
+        headers={"Content-Type": "application/x-www-form-urlencoded"},
+    )
+    assert_error(answer, 415, "UNSUPPORTED_MEDIA_TYPE")
+
+
+def test_a_request_id_is_made_and_returned(api):
+    first, second = api.get("/deployments"), api.get("/deployments")
+    assert first.header("X-Request-Id")
+    assert first.header("X-Request-Id") != second.header("X-Request-Id")
+
+
+def test_a_clients_request_id_is_returned(api):
+    answer = api.get("/nothing", headers={"X-Request-Id": "build-1234.a_b"})
+    assert answer.header("X-Request-Id") == "build-1234.a_b"
+    assert answer.json["request_id"] == "build-1234.a_b"
+
+
+@pytest.mark.parametrize("value", [
+    "x" * 500, "with space", "quote\"", "<script>", "a;b", "ü",
+])
+def test_a_request_id_of_other_letters_is_not_passed_on(api, value):
+    answer = api.get("/deployments", headers={
+        "X-Request-Id": value.encode("utf-8"),
+    })
+    assert answer.status == 200, answer
+    assert answer.header("X-Request-Id") != value
+
+
+def test_unknown_query_names_are_ignored(api):
+    assert api.get("/deployments?colour=blue&colour=red").status == 200
+
+
+def test_a_trailing_slash_is_no_other_resource(api):
+    assert api.get("/deployments/").status in (200, 301, 308, 404)
+
+
+def test_head_has_no_body(api):
+    answer = api.request("HEAD", "/deployments")
+    assert answer.status in (200, 405), answer
+    assert answer.body == b""
+
+
+def test_answers_are_not_sniffed_or_framed(api):
+    answer = api.get("/deployments")
+    assert answer.header("X-Content-Type-Options") == "nosniff"
+    assert "no-" in answer.header("Cache-Control")
