@@ -21,7 +21,9 @@ def pytest_configure(config):
 
 def pytest_collection_modifyitems(config, items):
     if os.environ.get("FLATRUN_TEST_WANT_COMPOSE_V2") == "no":
-        unwanted = [one for one in items if one.get_closest_marker("compose_v2")]
+        unwanted = [
+            one for one in items if one.get_closest_marker("compose_v2")
+        ]
         items[:] = [one for one in items if one not in unwanted]
         config.hook.pytest_deselected(items=unwanted)
     # What looks at the traces of all others comes last; what stops and kills

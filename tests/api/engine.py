@@ -60,7 +60,7 @@ while :; do
 done
 """
 
-# Bytes that are no UTF-8, terminal escapes, a long line, JSON, SSE's own words.
+# Bytes that are no UTF-8, terminal escapes, a long line, words of SSE.
 BINARY = r"""
 printf 'bad \377\376 bytes\n'
 printf 'overlong \300\257 slash\n'
@@ -184,7 +184,7 @@ class Engine:
             connection.close()
 
     def containers(self, project=None):
-        """All containers, or those of one project, as the Engine lists them."""
+        """Containers, all or of one project, as the Engine lists them."""
         query = {"all": "1"}
         if project is not None:
             label = f"com.docker.compose.project={project}"

@@ -10,12 +10,14 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import time
 
 from clients import Client, wait_until
 from engine import free_port
 
 BINARIES = os.environ["FLATRUN_TEST_BINARIES"]
+SITE_TEMPLATE = os.path.realpath(
+    os.path.join(os.path.dirname(__file__), "../../nginx/site.conf.in")
+)
 COMPOSE = {
     1: os.environ.get("FLATRUN_TEST_COMPOSE_V1", ""),
     2: os.environ.get("FLATRUN_TEST_COMPOSE_V2", ""),
@@ -23,7 +25,6 @@ COMPOSE = {
 JWT_SECRET = "0f9b2d6c4e8a1735bd60c2e9f4a8176d"
 CONFIG_KEY = "a key of the configuration file 7741"
 ORIGIN = "https://panel.example"
-WORKERS = 2
 
 CONFIG = """\
 deployments_path: {directory}/deployments
@@ -40,12 +41,14 @@ api:
   tls_host: 127.0.0.1
   enable_cors: true
   allowed_origins: [{origin}]
+  workers: 2
 auth:
   enabled: true
   api_keys: ["{config_key}"]
   jwt_secret: {jwt_secret}
 nginx:
   vhost_directory: {directory}/vhosts
+  access_log: {directory}/nginx/api.log
   user: www-data
 logging:
   level: info
@@ -107,8 +110,6 @@ class Service:
         self.agent = self.nginx = None
         self.pools = {}
         self.admin_key = None
-        # Processes that a test ended by force, for the last look at the logs.
-        self.killed = 0
 
     def path(self, *parts):
         return os.path.join(self.directory, *parts)
@@ -125,8 +126,8 @@ class Service:
         os.chmod(self.path("sanitizer"), 0o1777)
         self.write_config()
         self.run_admin("init")
-        with open(self.path("state", "secrets", "admin-key")) as key:
-            self.admin_key = key.read().strip()
+        secret = self.path("state", "secrets", "admin-key")
+        _, self.admin_key = self.make_key("first", "admin", secret)
         self.write_nginx_config()
 
     def write_config(self):
@@ -150,8 +151,12 @@ class Service:
             ))
         for name in ("fastcgi_params", "fastcgi.conf", "mime.types"):
             os.symlink(f"/etc/nginx/{name}", self.path("nginx", name))
+        self.render_site("site.conf")
+
+    def render_site(self, name):
         self.run_admin(
-            "render-nginx", "--output", self.path("nginx", "site.conf")
+            "render-nginx", "--template", SITE_TEMPLATE,
+            "--output", self.path("nginx", name),
         )
 
     def environment(self):
@@ -180,7 +185,8 @@ class Service:
     # Processes
 
     def spawn(self, name, command):
-        with open(os.path.join(self.log_directory, f"{name}.log"), "ab") as log:
+        path = os.path.join(self.log_directory, f"{name}.log")
+        with open(path, "ab") as log:
             return subprocess.Popen(
                 command, env=self.environment(), stdin=subprocess.DEVNULL,
                 stdout=log, stderr=log,
@@ -196,7 +202,6 @@ class Service:
         assert self.agent.wait(30) == 0, "the agent did not end with status 0"
 
     def kill_agent(self):
-        self.killed += 1
         self.agent.kill()
         self.agent.wait(10)
 
@@ -209,15 +214,10 @@ class Service:
         self.compose = COMPOSE[major]
         self.restart_agent()
 
-    def start_pool(self, name, *options, workers=WORKERS):
-        sockets = self.path("run", "http")
+    def start_pool(self, name):
         self.pools[name] = self.spawn(name, [
-            "spawn-fcgi", "-n", "-s", os.path.join(sockets, f"{name}.sock"),
-            "-M", "0660", "-u", "flatrun", "-g", "flatrun",
-            "-U", "flatrun", "-G", "www-data", "--",
-            "/usr/bin/multiwatch", "-r", "1000000", "-f", str(workers), "--",
-            os.path.join(BINARIES, "flatrun-fcgi"), "-c", self.config,
-            *options,
+            os.path.join(BINARIES, "flatrun-admin"), "-c", self.config,
+            "pool", "--program", os.path.join(BINARIES, "flatrun-fcgi"), name,
         ])
 
     def workers(self, pool="workers"):
@@ -231,7 +231,6 @@ class Service:
             self.kill_worker(worker)
 
     def kill_worker(self, worker):
-        self.killed += 1
         try:
             os.kill(worker, signal.SIGKILL)
         except ProcessLookupError:
@@ -255,7 +254,7 @@ class Service:
             what="the agent's run directory",
         )
         self.start_pool("workers")
-        self.start_pool("streams", "--streams", workers=1)
+        self.start_pool("streams")
         self.start_nginx()
         self.wait_until_ready()
 
@@ -296,7 +295,8 @@ class Service:
         wait_until(self.is_ready, timeout, what="a healthy service")
 
     def log(self, name):
-        with open(os.path.join(self.log_directory, f"{name}.log"), "rb") as log:
+        path = os.path.join(self.log_directory, f"{name}.log")
+        with open(path, "rb") as log:
             return log.read().decode("utf-8", "replace")
 
     def log_lines(self, name):
@@ -307,16 +307,15 @@ class Service:
         ]
 
     def database(self):
-        return sqlite3.connect(
-            f"file:{self.path('state', 'flatrun.db')}?mode=ro", uri=True
-        )
+        path = self.path("state", "database", "flatrun.db")
+        return sqlite3.connect(f"file:{path}?mode=ro", uri=True)
 
     def secret_of_tokens(self):
         return JWT_SECRET.encode()
 
-    def make_key(self, name, role):
+    def make_key(self, name, role, output=None):
         """(id, text) of a new API key."""
-        output = self.path(f"key-{name}")
+        output = output or self.path(f"key-{name}")
         self.run_admin(
             "key", "create", "--name", name, "--role", role, "--output", output
         )
@@ -346,7 +345,3 @@ def processes_of_job(mark="FLATRUN_JOB"):
         except OSError:
             continue
     return found
-
-
-def now():
-    return time.time()

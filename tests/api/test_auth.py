@@ -114,7 +114,8 @@ def test_a_wrong_key_does_not_log_in(anonymous, key):
 
 
 def test_a_key_with_something_behind_it_does_not_log_in(anonymous, service):
-    answer = anonymous.post("/auth/login", {"api_key": service.admin_key + "x"})
+    longer = service.admin_key + "x"
+    answer = anonymous.post("/auth/login", {"api_key": longer})
     assert_error(answer, 401, "INVALID_API_KEY")
     answer = anonymous.post(
         "/auth/login",

@@ -9,6 +9,8 @@ import stat
 from clients import wait_until
 from service import CONFIG_KEY, JWT_SECRET, processes_of_job
 
+SUPERVISORS = ("child", "Child", "multiwatch", "spawn-fcgi")
+
 
 def test_the_sanitizers_found_nothing(service):
     # Leaks are reported when a program ends.
@@ -42,7 +44,7 @@ def test_nobody_crashed(service):
 def program_lines(service, name):
     # Supervisors write plain text into the same file.
     return [line for line in service.log(name).splitlines()
-            if not line.startswith(("child", "spawn-fcgi", "multiwatch", "Child"))]
+            if line.startswith("{") or not line.startswith(SUPERVISORS)]
 
 
 def test_logs_are_one_json_object_a_line(service):
@@ -72,7 +74,7 @@ def test_no_secret_is_in_a_log_or_the_database(service, keys):
     secrets += [text for _, text in keys.values()]
     files = glob.glob(service.path("log", "*"))
     files += glob.glob(service.path("nginx", "*.log"))
-    files += glob.glob(service.path("state", "flatrun.db*"))
+    files += glob.glob(service.path("state", "database", "flatrun.db*"))
     for path in files:
         with open(path, "rb") as file:
             content = file.read()
@@ -98,7 +100,7 @@ def test_secrets_on_disk_are_for_nobody_else(service):
         assert mode & 0o027 == 0, name
     key = os.stat(os.path.join(secrets, "admin-key"))
     assert key.st_uid == 0 and stat.S_IMODE(key.st_mode) & 0o077 == 0
-    database = os.stat(service.path("state", "flatrun.db"))
+    database = os.stat(service.path("state", "database", "flatrun.db"))
     assert stat.S_IMODE(database.st_mode) & 0o007 == 0
 
 

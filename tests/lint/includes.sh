@@ -13,7 +13,8 @@ allowed_folders() {
 	json) echo 'base' ;;
 	settings | store | docker | proxy | templates | system)
 		echo 'base json' ;;
-	http) echo 'base json store' ;;
+	# Every request is authenticated against keys and settings.
+	http) echo 'base json settings store app.h' ;;
 	compose | infrastructure | databases) echo 'base json docker' ;;
 	certificates) echo 'base json store proxy' ;;
 	jobs) echo 'base json store' ;;
