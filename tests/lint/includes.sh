@@ -21,7 +21,7 @@ allowed_folders() {
 	agent)
 		echo 'base json settings store docker compose proxy templates' \
 			'certificates databases infrastructure system' \
-			'jobs/protocol.h'
+			'jobs/protocol.h jobs/heartbeat.h'
 		;;
 	admin) echo 'base json settings store' ;;
 	handlers)
