@@ -332,8 +332,8 @@ class Service:
             return client.connect_ex(("127.0.0.1", port)) == 0
 
 
-def processes_of_job(mark="FLATRUN_JOB"):
-    """Numbers of processes that carry a job's mark in their environment."""
+def processes_of_jobs(mark="FLATRUN_AGENT="):
+    """Numbers of processes with the agent's mark in their environment."""
     found = []
     for name in os.listdir("/proc"):
         if not name.isdigit() or int(name) == os.getpid():

@@ -88,7 +88,8 @@ def test_nothing_else_identifies_a_client(anonymous, service, headers):
         name: value.format(key=service.admin_key)
         for name, value in headers.items()
     })
-    assert_error(answer, 401, "UNAUTHORIZED")
+    body = assert_error(answer, 401)
+    assert body["code"] in ("UNAUTHORIZED", "INVALID_API_KEY")
     assert answer.header("WWW-Authenticate").startswith("Bearer")
 
 
@@ -216,12 +217,21 @@ def test_ten_failures_close_the_door_for_that_address_alone(
     assert log_in(anonymous.from_address("127.9.9.9"), service.admin_key)
 
 
-def test_who_is_locked_out_of_login_keeps_working_with_a_key(
+def test_who_is_locked_out_of_login_keeps_working_with_a_token(
         anonymous, service):
+    token = log_in(anonymous, service.admin_key)
     for _ in range(11):
         anonymous.post("/auth/login", {"api_key": "guess"})
-    answer = anonymous.with_token(service.admin_key).get("/deployments")
+    answer = anonymous.with_token(token).get("/deployments")
     assert answer.status == 200, answer
+
+
+def test_guessing_keys_in_headers_is_limited_as_logins_are(anonymous):
+    statuses = [
+        anonymous.with_token(f"fr_{number}" + "A" * 40).get("/jobs").status
+        for number in range(12)
+    ]
+    assert statuses == [401] * 10 + [429] * 2
 
 
 def test_validate_accepts_a_key_and_a_token(anonymous, service):
@@ -280,9 +290,9 @@ def test_revoking_a_key_ends_it_and_its_tokens_at_once(anonymous, service):
     for text in (key, token):
         assert anonymous.with_token(text).get("/deployments").status == 200
     service.run_admin("key", "revoke", key_id)
-    for text in (key, token):
+    for text, code in ((key, "INVALID_API_KEY"), (token, "UNAUTHORIZED")):
         answer = anonymous.with_token(text).get("/deployments")
-        assert_error(answer, 401, "UNAUTHORIZED")
+        assert_error(answer, 401, code)
     answer = anonymous.post("/auth/login", {"api_key": key})
     assert_error(answer, 401, "INVALID_API_KEY")
 

@@ -10,7 +10,7 @@ import pytest
 
 from clients import assert_error, wait_until
 from conftest import STUBBORN, one_service
-from service import processes_of_job
+from service import processes_of_jobs
 
 
 def in_background(function):
@@ -158,7 +158,7 @@ def test_an_agent_killed_in_a_start_leaves_a_failed_job_and_no_lock(
     job = deployments.job(job_id, wait=10)
     assert job["status"] == "failed"
     assert job["error_code"] == "JOB_INTERRUPTED"
-    wait_until(lambda: not processes_of_job(), 5)
+    wait_until(lambda: not processes_of_jobs(), 5)
     assert api.get(f"/deployments/{name}/jobs/active").status == 404
     with open(os.path.join(
             deployments.directory(name), "docker-compose.yml")) as compose:

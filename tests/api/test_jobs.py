@@ -163,7 +163,6 @@ def test_the_list_can_be_cut_and_filtered(api, deployments):
 
 @pytest.mark.parametrize("query", [
     "limit=x", "limit=-1", "offset=x", "status=nonsense", "deployment=../x",
-    "deployment=A%00",
 ])
 def test_a_bad_query_of_the_list_is_400(api, query):
     answer = api.get(f"/jobs?{query}")

@@ -59,7 +59,7 @@ def test_without_a_token_the_body_is_not_looked_at(anonymous, method, path):
 @pytest.mark.parametrize("method, path", ROUTES)
 def test_a_bad_token_opens_nothing(anonymous, method, path):
     answer = anonymous.with_token("fr_" + "A" * 43).request(method, path)
-    assert_error(answer, 401, "UNAUTHORIZED")
+    assert_error(answer, 401, "INVALID_API_KEY")
 
 
 @pytest.mark.parametrize("path", ["/", "/nothing", "/deployments/x/y/z"])

@@ -7,7 +7,7 @@ import re
 import stat
 
 from clients import wait_until
-from service import CONFIG_KEY, JWT_SECRET, processes_of_job
+from service import CONFIG_KEY, JWT_SECRET, processes_of_jobs
 
 SUPERVISORS = ("child", "Child", "multiwatch", "spawn-fcgi")
 
@@ -138,7 +138,7 @@ def test_workers_are_unprivileged_and_cannot_reach_docker(service):
 
 
 def test_no_process_of_a_job_is_left(service):
-    assert processes_of_job() == []
+    assert processes_of_jobs() == []
 
 
 def test_the_database_is_sound(service):
