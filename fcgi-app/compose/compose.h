@@ -25,6 +25,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct compose;
 
@@ -71,10 +72,12 @@ int compose_list(struct compose *compose, struct arena *arena,
 /*
  * Parses, interpolates and checks a compose text as it would run under name:
  * the whole of document.h. environment is the text of .env.flatrun, or NULL.
+ * A top-level "name" must be the deployment's or "flatrun-" and that: with
+ * another one it would change the containers of another project.
  */
-int compose_check(struct compose *compose, const char *text, size_t length,
-    const char *environment, struct arena *arena, struct document **out,
-    struct error *err);
+int compose_check(struct compose *compose, const char *name, const char *text,
+    size_t length, const char *environment, struct arena *arena,
+    struct document **out, struct error *err);
 
 /*
  * Variables from "KEY=value" lines: blank and '#' lines skipped, an "export "
@@ -112,9 +115,11 @@ struct compose_program {
 	int major; /* 1 or 2 */
 	char version[32];
 };
-/* Looks in the plugin directories, then in PATH's usual ones; runs it once
- * for its version. ERR_UNAVAILABLE COMPOSE_NOT_INSTALLED. */
-int compose_find_program(struct compose_program *out, struct error *err);
+/* preferred is an absolute path, or NULL: looks in the plugin directories,
+ * then in PATH's usual ones. Runs it once for its version. ERR_UNAVAILABLE
+ * COMPOSE_NOT_INSTALLED. */
+int compose_find_program(
+    const char *preferred, struct compose_program *out, struct error *err);
 
 struct compose_run {
 	const struct compose_program *program;

@@ -69,12 +69,13 @@ int document_check(const struct document *document,
     const struct compose_policy *policy, struct error *err);
 
 /*
- * Checks that what the document refers to beneath the project's directory
- * (bind mounts, env_file, build contexts, configs, secrets) passes no
- * symbolic link: ERR_INVALID UNSAFE_PATH. Paths that do not exist are fine.
+ * document_check(), and that what the document refers to beneath the project's
+ * directory or policy->bind_paths (bind mounts, env_file, build contexts,
+ * configs, secrets) passes no symbolic link: ERR_INVALID UNSAFE_PATH. Paths
+ * that do not exist are fine.
  */
-int document_check_paths(
-    const struct document *document, int directory, struct error *err);
+int document_check_paths(const struct document *document,
+    const struct compose_policy *policy, int directory, struct error *err);
 
 int document_normalise(
     const struct document *document, struct buffer *out, struct error *err);

@@ -1,0 +1,466 @@
+/* Deployments as files: found, read, created, changed, thrown away. */
+#include "base/clock.h"
+#include "base/file.h"
+#include "compose/compose-private.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define STATE_DIRECTORY ".flatrun"
+#define METADATA_FILE "service.yml"
+#define ENVIRONMENT_FILE ".env.flatrun"
+
+static int
+check_name(const char *name, struct error *err)
+{
+	if (compose_name_is_valid(name))
+		return 0;
+	return error_field(err, "name", "INVALID_NAME", "'name' must be %s",
+	    COMPOSE_NAME_EXPECTED);
+}
+
+/* Makes ROOT/.flatrun/name, for the owner alone, and opens it. */
+static int
+open_state(int state, const char *name, struct error *err)
+{
+	if (file_make_directory(state, name, 0700, err) < 0)
+		return -1;
+	return file_open(state, name, O_RDONLY | O_DIRECTORY, 0, err);
+}
+
+static int
+open_state_directories(struct compose *compose, struct error *err)
+{
+	auto_fd int state = -1;
+
+	if (file_make_directory(compose->root, STATE_DIRECTORY, 0755, err) < 0)
+		return -1;
+	state = file_open(
+	    compose->root, STATE_DIRECTORY, O_RDONLY | O_DIRECTORY, 0, err);
+	if (state < 0)
+		return -1;
+	compose->staging = open_state(state, "staging", err);
+	if (compose->staging < 0)
+		return -1;
+	/* Checked documents hold the values of variables: secrets. */
+	compose->checked = open_state(state, "checked", err);
+	if (compose->checked < 0)
+		return -1;
+	compose->trash = open_state(state, "trash", err);
+	return compose->trash < 0 ? -1 : 0;
+}
+
+int
+compose_open(const char *root, const struct compose_policy *policy,
+    bool writable, struct compose **out, struct error *err)
+{
+	struct compose *compose = xcalloc(1, sizeof *compose);
+
+	compose->policy = policy;
+	compose->staging = compose->checked = compose->trash = -1;
+	compose->root = file_open_root(root, err);
+	compose->root_path = realpath(root, NULL);
+	if (compose->root < 0 ||
+	    (writable && open_state_directories(compose, err) < 0)) {
+		compose_close(compose);
+		return -1;
+	}
+	if (compose->root_path == NULL) {
+		error_errno(err, "cannot resolve the deployments' directory");
+		compose_close(compose);
+		return -1;
+	}
+	*out = compose;
+	return 0;
+}
+
+void
+compose_close(struct compose *compose)
+{
+	if (compose == NULL)
+		return;
+	cleanup_fd(&compose->root);
+	cleanup_fd(&compose->staging);
+	cleanup_fd(&compose->checked);
+	cleanup_fd(&compose->trash);
+	free(compose->root_path);
+	free(compose);
+}
+
+static int
+fail_not_found(struct error *err, const char *name)
+{
+	return error_set(err, ERR_NOT_FOUND, "DEPLOYMENT_NOT_FOUND",
+	    "deployment '%s' not found", name);
+}
+
+int
+compose_open_directory(
+    struct compose *compose, const char *name, struct error *err)
+{
+	int fd;
+
+	if (check_name(name, err) < 0)
+		return -1;
+	fd = file_open(compose->root, name, O_RDONLY | O_DIRECTORY, 0, err);
+	if (fd < 0 && err->kind == ERR_NOT_FOUND)
+		return fail_not_found(err, name);
+	return fd;
+}
+
+static bool
+is_file(int directory, const char *name)
+{
+	struct stat status;
+
+	return fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       S_ISREG(status.st_mode);
+}
+
+static bool
+ends_with(const char *text, const char *end)
+{
+	size_t length = strlen(text), end_length = strlen(end);
+
+	return length >= end_length &&
+	       strcmp(text + length - end_length, end) == 0;
+}
+
+/* 2 for *compose*.yml, 1 for *compose*.yaml, else 0. */
+static int
+rank(const char *name)
+{
+	const char *found = strstr(name, "compose");
+
+	if (found == NULL || *name == '.')
+		return 0;
+	if (ends_with(found + 7, ".yml"))
+		return 2;
+	return ends_with(found + 7, ".yaml") ? 1 : 0;
+}
+
+/* The best of the names that are not the usual ones; NULL for none. */
+static char *
+search_compose_file(int directory, struct arena *arena)
+{
+	int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *entries = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+	char *best = NULL;
+
+	if (entries == NULL) {
+		if (fd >= 0)
+			close(fd);
+		return NULL;
+	}
+	while ((entry = readdir(entries)) != NULL) {
+		int is = rank(entry->d_name);
+
+		if (is == 0 || (best != NULL && is < rank(best)) ||
+		    (best != NULL && is == rank(best) &&
+			strcmp(entry->d_name, best) >= 0) ||
+		    !is_file(directory, entry->d_name))
+			continue;
+		best = arena_strdup(arena, entry->d_name);
+	}
+	closedir(entries);
+	return best;
+}
+
+static const char *
+find_compose_file(int directory, struct arena *arena)
+{
+	static const char *const usual[] = { "docker-compose.yml",
+		"docker-compose.yaml", "compose.yml", "compose.yaml" };
+	size_t i;
+
+	for (i = 0; i < sizeof usual / sizeof usual[0]; i++)
+		if (is_file(directory, usual[i]))
+			return usual[i];
+	return search_compose_file(directory, arena);
+}
+
+/* The text in the arena; *out is NULL when there is no such file. */
+static int
+read_optional(int directory, const char *name, size_t maximum,
+    struct arena *arena, const char **out, struct error *err)
+{
+	auto_buffer struct buffer text = BUFFER(maximum);
+	struct error failed;
+
+	*out = NULL;
+	if (file_read(directory, name, &text, &failed) < 0) {
+		if (failed.kind == ERR_NOT_FOUND)
+			return 0;
+		*err = failed;
+		return -1;
+	}
+	*out = arena_strndup(arena, buffer_string(&text), text.length);
+	return 0;
+}
+
+static int
+read_files(struct compose *compose, int directory, const char *name,
+    struct arena *arena, struct compose_files *out, struct error *err)
+{
+	auto_buffer struct buffer text = BUFFER(COMPOSE_TEXT_MAXIMUM);
+	struct stat status;
+	struct error ignored;
+
+	memset(out, 0, sizeof *out);
+	out->filename = find_compose_file(directory, arena);
+	if (out->filename == NULL)
+		return fail_not_found(err, name);
+	if (fstat(directory, &status) < 0)
+		return error_errno(err, "cannot read '%s'", name);
+	out->modified_at_ms = (int64_t)status.st_mtim.tv_sec * 1000 +
+			      status.st_mtim.tv_nsec / 1000000;
+	if (file_read(directory, out->filename, &text, err) < 0)
+		return -1;
+	out->compose = arena_strndup(arena, buffer_string(&text), text.length);
+	out->compose_length = text.length;
+	if (read_optional(directory, METADATA_FILE, METADATA_MAXIMUM, arena,
+		&out->metadata, err) < 0)
+		return -1;
+	/* Workers may not read it: it is its owner's alone. */
+	if (compose->checked < 0) {
+		read_optional(directory, ENVIRONMENT_FILE, ENVIRONMENT_MAXIMUM,
+		    arena, &out->environment, &ignored);
+		return 0;
+	}
+	return read_optional(directory, ENVIRONMENT_FILE, ENVIRONMENT_MAXIMUM,
+	    arena, &out->environment, err);
+}
+
+int
+compose_read(struct compose *compose, const char *name, struct arena *arena,
+    struct compose_files *out, struct error *err)
+{
+	auto_fd int directory = compose_open_directory(compose, name, err);
+
+	if (directory < 0)
+		return -1;
+	return read_files(compose, directory, name, arena, out, err);
+}
+
+static int
+compare_names(const void *left, const void *right)
+{
+	return strcmp(*(const char *const *)left, *(const char *const *)right);
+}
+
+static bool
+is_deployment(struct compose *compose, const char *name, struct arena *arena)
+{
+	struct error ignored;
+	auto_fd int directory = -1;
+
+	if (!compose_name_is_valid(name))
+		return false;
+	directory =
+	    file_open(compose->root, name, O_RDONLY | O_DIRECTORY, 0, &ignored);
+	return directory >= 0 && find_compose_file(directory, arena) != NULL;
+}
+
+static size_t
+list_deployments(struct compose *compose, DIR *entries, struct arena *arena,
+    const char ***out)
+{
+	size_t count = 0, allocated = 0;
+	const char **names = NULL;
+	struct dirent *entry;
+
+	while ((entry = readdir(entries)) != NULL) {
+		if (!is_deployment(compose, entry->d_name, arena))
+			continue;
+		if (count == allocated) {
+			const char **old = names;
+
+			allocated = allocated * 2 + 64;
+			names = arena_array(arena, allocated, sizeof *names);
+			if (count > 0)
+				memcpy(names, old, count * sizeof *names);
+		}
+		names[count++] = arena_strdup(arena, entry->d_name);
+	}
+	if (count > 0)
+		qsort(names, count, sizeof *names, compare_names);
+	*out = names;
+	return count;
+}
+
+int
+compose_list(struct compose *compose, struct arena *arena,
+    const char *const **out, size_t *out_count, struct error *err)
+{
+	int fd = openat(compose->root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *entries = fd < 0 ? NULL : fdopendir(fd);
+	const char **names = NULL;
+
+	if (entries == NULL) {
+		error_errno(err, "cannot list the deployments");
+		if (fd >= 0)
+			close(fd);
+		return -1;
+	}
+	*out_count = list_deployments(compose, entries, arena, &names);
+	*out = names;
+	closedir(entries);
+	return 0;
+}
+
+static int
+write_files(int directory, const char *text, size_t length,
+    const char *metadata, const char *environment, struct error *err)
+{
+	if (file_write(
+		directory, "docker-compose.yml", text, length, 0644, err) < 0)
+		return -1;
+	if (metadata != NULL && file_write(directory, METADATA_FILE, metadata,
+				    strlen(metadata), 0644, err) < 0)
+		return -1;
+	if (environment != NULL &&
+	    file_write(directory, ENVIRONMENT_FILE, environment,
+		strlen(environment), 0600, err) < 0)
+		return -1;
+	return 0;
+}
+
+int
+compose_create(struct compose *compose, const char *name, const char *text,
+    size_t length, const char *metadata, const char *environment,
+    struct error *err)
+{
+	char staged[17];
+	struct error ignored;
+	auto_fd int directory = -1;
+
+	if (check_name(name, err) < 0)
+		return -1;
+	random_hex(staged, 16);
+	if (file_make_directory(compose->staging, staged, 0755, err) < 0)
+		return -1;
+	directory =
+	    file_open(compose->staging, staged, O_RDONLY | O_DIRECTORY, 0, err);
+	/* Not mkdir()'s mode: the umask has no say here. */
+	if (directory >= 0 && fchmod(directory, 0755) < 0) {
+		error_errno(err, "cannot create '%s'", name);
+		file_remove_tree(compose->staging, staged, &ignored);
+		return -1;
+	}
+	if (directory >= 0 &&
+	    write_files(directory, text, length, metadata, environment, err) ==
+		0 &&
+	    file_move(compose->staging, staged, compose->root, name, err) == 0)
+		return 0;
+	if (err->kind == ERR_CONFLICT)
+		error_set(err, ERR_CONFLICT, "ALREADY_EXISTS",
+		    "deployment '%s' exists already", name);
+	file_remove_tree(compose->staging, staged, &ignored);
+	return -1;
+}
+
+int
+compose_write(struct compose *compose, const char *name, const char *filename,
+    const void *bytes, size_t length, mode_t mode, struct error *err)
+{
+	auto_fd int directory = compose_open_directory(compose, name, err);
+
+	if (directory < 0)
+		return -1;
+	if (strchr(filename, '/') != NULL ||
+	    (strcmp(filename, METADATA_FILE) != 0 &&
+		strcmp(filename, ENVIRONMENT_FILE) != 0 && rank(filename) == 0))
+		return error_set(err, ERR_INVALID, "UNSAFE_PATH",
+		    "'%s' is no file of a deployment", filename);
+	return file_write(directory, filename, bytes, length, mode, err);
+}
+
+int
+compose_trash(struct compose *compose, const char *name, struct error *err)
+{
+	auto_fd int directory = compose_open_directory(compose, name, err);
+	char thrown[128], checked[72], digits[7];
+	time_t now = (time_t)clock_wall_s();
+	struct tm utc;
+	size_t length;
+
+	if (directory < 0)
+		return -1;
+	gmtime_r(&now, &utc);
+	random_hex(digits, 6);
+	length = (size_t)snprintf(thrown, sizeof thrown, "%s.", name);
+	length += strftime(
+	    thrown + length, sizeof thrown - length, "%Y%m%dT%H%M%SZ-", &utc);
+	snprintf(thrown + length, sizeof thrown - length, "%s", digits);
+	if (file_move(compose->root, name, compose->trash, thrown, err) < 0)
+		return -1;
+	snprintf(checked, sizeof checked, "%s.yml", name);
+	return file_remove_tree(compose->checked, checked, err);
+}
+
+/* When it was thrown away, by its name; -1 for what is not ours. */
+static int64_t
+thrown_at(const char *name)
+{
+	const char *dot = strrchr(name, '.');
+	struct tm utc = { 0 };
+	const char *end;
+
+	if (dot == NULL || dot == name)
+		return -1;
+	end = strptime(dot + 1, "%Y%m%dT%H%M%SZ", &utc);
+	if (end == NULL || *end != '-' || strlen(end) != 7)
+		return -1;
+	return (int64_t)timegm(&utc);
+}
+
+/* Removes what is older than the time; all of it when that is -1. */
+static int
+empty(int directory, int64_t before, struct error *err)
+{
+	int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *entries = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+	int result = 0;
+
+	if (entries == NULL) {
+		error_errno(err, "cannot list what is to be removed");
+		if (fd >= 0)
+			close(fd);
+		return -1;
+	}
+	while (result == 0 && (entry = readdir(entries)) != NULL) {
+		int64_t at = thrown_at(entry->d_name);
+
+		if (strcmp(entry->d_name, ".") == 0 ||
+		    strcmp(entry->d_name, "..") == 0 ||
+		    (before >= 0 && (at < 0 || at >= before)))
+			continue;
+		result = file_remove_tree(directory, entry->d_name, err);
+	}
+	closedir(entries);
+	return result;
+}
+
+int
+compose_empty_trash(
+    struct compose *compose, int64_t older_than_s, struct error *err)
+{
+	int64_t before = clock_wall_s() - older_than_s;
+
+	return empty(compose->trash, before > 0 ? before : 0, err);
+}
+
+int
+compose_clear_staging(struct compose *compose, struct error *err)
+{
+	return empty(compose->staging, -1, err);
+}
