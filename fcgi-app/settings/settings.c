@@ -47,6 +47,7 @@ set_defaults(struct settings *settings, const char *path)
 			.streams_per_address = 32,
 			.threads = 16,
 			.streams = 64,
+			.streams_per_key = 8,
 			.trusted_proxies = no_texts,
 		},
 		.auth = {
@@ -62,6 +63,7 @@ set_defaults(struct settings *settings, const char *path)
 		.nginx = {
 			.vhost_directory = "/etc/nginx/flatrun.d",
 			.user = "www-data",
+			.pid_file = "/run/nginx.pid",
 			.access_log = "/var/log/nginx/flatrun.access.log",
 		},
 		.log_level = LOG_INFO,
@@ -98,6 +100,7 @@ replace_empty(struct settings *settings, struct arena *arena)
 	set_text(
 	    &settings->nginx.vhost_directory, defaults.nginx.vhost_directory);
 	set_text(&settings->nginx.user, defaults.nginx.user);
+	set_text(&settings->nginx.pid_file, defaults.nginx.pid_file);
 	set_text(&settings->nginx.access_log, defaults.nginx.access_log);
 	set_text(&settings->deployments_path,
 	    arena_printf(arena, "%s/deployments", settings->state_directory));

@@ -61,6 +61,7 @@ struct settings {
 		int64_t workers;             /* api.workers: 0 = cores */
 		int64_t threads;             /* api.threads: 16 a worker */
 		int64_t streams;             /* api.streams: 64 at once */
+		int64_t streams_per_key;     /* api.streams_per_key: 8 */
 		const char *const
 		    *trusted_proxies; /* CIDRs for real_ip; empty */
 	} api;
@@ -83,6 +84,8 @@ struct settings {
 						/etc/nginx/flatrun.d */
 		const char *user;            /* nginx.user: www-data */
 		const char *access_log;      /* nginx.access_log, or "off" */
+		const char *pid_file;        /* nginx.pid_file:
+						/run/nginx.pid */
 	} nginx;
 
 	enum log_level log_level;   /* logging.level */

@@ -123,12 +123,13 @@ const struct setting setting_table[] = {
 	CHOICE("api.envelope", read_envelope, "both, data or keys"),
 	INTEGER("api.wait_seconds", api.wait_seconds, 0, 3600),
 	INTEGER("api.rate_limit", api.rate_per_second, 0, 100000),
-	INTEGER("api.rate_burst", api.rate_burst, 0, 100000),
+	INTEGER("api.rate_burst", api.rate_burst, 1, 100000),
 	INTEGER("api.login_rate_limit", api.login_per_minute, 1, 100000),
 	INTEGER("api.streams_per_address", api.streams_per_address, 1, 10000),
 	INTEGER("api.workers", api.workers, 0, 256),
 	INTEGER("api.threads", api.threads, 1, 256),
 	INTEGER("api.streams", api.streams, 1, 4096),
+	INTEGER("api.streams_per_key", api.streams_per_key, 1, 4096),
 	TEXTS("api.trusted_proxies", api.trusted_proxies, network_is_valid,
 	    "an IP address or a network such as 10.0.0.0/8"),
 
@@ -150,6 +151,7 @@ const struct setting setting_table[] = {
 
 	TEXT("nginx.vhost_directory", nginx.vhost_directory, path_is_valid,
 	    A_PATH),
+	TEXT("nginx.pid_file", nginx.pid_file, path_is_valid, A_PATH),
 	TEXT("nginx.user", nginx.user, user_is_valid, "the name of a user"),
 	TEXT("nginx.access_log", nginx.access_log, log_path_is_valid,
 	    "an absolute path, or \"off\""),
