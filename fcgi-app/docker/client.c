@@ -152,8 +152,16 @@ forget_version(struct docker *docker)
 }
 
 int
-docker_transfer_failed(struct docker *docker, CURLcode code, struct error *err)
+docker_transfer_failed(
+    struct docker *docker, CURL *easy, CURLcode code, struct error *err)
 {
+	long status = 0;
+
+	if (easy != NULL)
+		curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+	/* libcurl calls a wrong chunk a reading error, too. */
+	if (code == CURLE_RECV_ERROR && status != 0)
+		code = CURLE_PARTIAL_FILE;
 	switch (code) {
 	case CURLE_OPERATION_TIMEDOUT:
 		fail_timeout(err);
@@ -225,6 +233,11 @@ docker_refused(long status, const char *noun, const char *id,
 
 	if (status == 404 && id != NULL)
 		return fail_not_found(noun, id, err);
+	/* The agent's gate says these when the Engine behind it does not. */
+	if (status == 503)
+		return fail_unavailable(err);
+	if (status == 504)
+		return fail_timeout(err);
 	read_message(body, &message);
 	text = message.length ? message.bytes : "Docker refused";
 	/* 403: the object is in use or one of Docker's own. */
@@ -276,20 +289,21 @@ receive_body(char *bytes, size_t size, size_t count, void *context)
 	return buffer_append(body, bytes, size * count) < 0 ? 0 : size * count;
 }
 
-/* Finds N in "Api-Version: 1.N". */
+/* Finds N in "Api-Version: 1.N"; the bytes have no NUL. */
 static size_t
 receive_header(char *bytes, size_t size, size_t count, void *context)
 {
 	static const char name[] = "Api-Version: 1.";
 	int *minor = context;
-	char digits[8] = "";
-	size_t length = size * count, i;
+	size_t length = size * count, i = sizeof name - 1;
 
-	if (length > sizeof name - 1 &&
-	    strncasecmp(bytes, name, sizeof name - 1) == 0) {
-		for (i = 0; i < 3 && sizeof name - 1 + i < length; i++)
-			digits[i] = bytes[sizeof name - 1 + i];
-		*minor = atoi(digits);
+	if (length <= i || strncasecmp(bytes, name, i) != 0)
+		return length;
+	*minor = 0;
+	for (; i < length && *minor < 1000; i++) {
+		if (bytes[i] < '0' || bytes[i] > '9')
+			break;
+		*minor = 10 * *minor + bytes[i] - '0';
 	}
 	return length;
 }
@@ -312,7 +326,7 @@ perform(struct docker *docker, CURL *easy, int64_t timeout_ms,
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, body);
 	code = curl_easy_perform(easy);
 	if (code != CURLE_OK)
-		return docker_transfer_failed(docker, code, err);
+		return docker_transfer_failed(docker, easy, code, err);
 	curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, status);
 	return 0;
 }

@@ -107,8 +107,9 @@ int docker_ready(struct docker *docker, struct error *err);
 void docker_leave(struct docker *docker, int result, const struct error *err);
 int docker_url(struct docker *docker, const char *path, struct buffer *url);
 void docker_configure(struct docker *docker, CURL *easy, const char *url);
+/* easy NULL: there is none to ask. */
 int docker_transfer_failed(
-    struct docker *docker, CURLcode code, struct error *err);
+    struct docker *docker, CURL *easy, CURLcode code, struct error *err);
 int docker_refused(long status, const char *noun, const char *id,
     const struct buffer *body, struct error *err);
 

@@ -100,7 +100,7 @@ end_stream(struct docker *docker, struct docker_stream *stream, CURLcode code,
 		*err = stream->err;
 		return -1;
 	}
-	return docker_transfer_failed(docker, code, err);
+	return docker_transfer_failed(docker, stream->easy, code, err);
 }
 
 /* Handles what ended; a connection that is done is closed at once. */
@@ -195,7 +195,7 @@ run(struct docker *docker, CURLM *multi, size_t left,
 			return 0;
 		if (is_too_slow(follow, started_ms))
 			return docker_transfer_failed(
-			    docker, CURLE_OPERATION_TIMEDOUT, err);
+			    docker, NULL, CURLE_OPERATION_TIMEDOUT, err);
 		if (follow->on_idle != NULL &&
 		    clock_monotonic_ms() >= idle_at_ms) {
 			if (!follow->on_idle(follow->context))
