@@ -14,7 +14,7 @@ AC_ARG_ENABLE([werror], [AS_HELP_STRING([--enable-werror],
 
 # FLATRUN_COMPILER_FLAGS: sets PROJECT_CFLAGS and PROJECT_LDFLAGS.
 AC_DEFUN([FLATRUN_COMPILER_FLAGS], [
-PROJECT_CFLAGS="-std=gnu11 -pthread -Wall -Wextra -Wshadow -Wformat=2 -Wstrict-prototypes -Wvla -Wwrite-strings -Wundef -fstack-protector-strong -fPIE"
+PROJECT_CFLAGS="-std=gnu11 -pthread -Wall -Wextra -Wshadow -Wformat=2 -Wstrict-prototypes -Wvla -Wwrite-strings -Wundef -Wno-missing-field-initializers -fstack-protector-strong -fPIE"
 PROJECT_LDFLAGS="-pthread -pie -Wl,-z,relro -Wl,-z,now -Wl,--as-needed"
 AS_IF([test "x$enable_werror" = xyes],
     [PROJECT_CFLAGS="$PROJECT_CFLAGS -Werror"])

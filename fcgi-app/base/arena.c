@@ -104,8 +104,8 @@ arena_array(struct arena *arena, size_t count, size_t size_bytes)
 }
 
 void *
-arena_grow(struct arena *arena, void *elements, size_t count,
-    size_t *allocated, size_t size_bytes)
+arena_grow(struct arena *arena, void *elements, size_t count, size_t *allocated,
+    size_t size_bytes)
 {
 	void *larger;
 

@@ -96,8 +96,8 @@ buffer_consume(struct buffer *buffer, size_t length)
 {
 	if (length == 0)
 		return;
-	memmove(buffer->bytes, buffer->bytes + length,
-	    buffer->length - length + 1);
+	memmove(
+	    buffer->bytes, buffer->bytes + length, buffer->length - length + 1);
 	buffer->length -= length;
 }
 

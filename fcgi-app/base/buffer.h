@@ -21,9 +21,9 @@ struct buffer {
 	bool overflowed;
 };
 
-#define BUFFER(maximum_bytes)                                                  \
-	{                                                                      \
-		.maximum = (maximum_bytes)                                     \
+#define BUFFER(maximum_bytes)              \
+	{                                  \
+		.maximum = (maximum_bytes) \
 	}
 
 void buffer_clear(struct buffer *buffer);

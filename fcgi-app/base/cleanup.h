@@ -10,11 +10,11 @@
 #define CLEANUP(function) __attribute__((cleanup(function)))
 
 /* The value of the pointer variable, which is NULL afterwards. */
-#define TAKE(pointer)                                                          \
-	({                                                                     \
-		__typeof__(pointer) taken_ = (pointer);                        \
-		(pointer) = (__typeof__(pointer))0;                            \
-		taken_;                                                        \
+#define TAKE(pointer)                                   \
+	({                                              \
+		__typeof__(pointer) taken_ = (pointer); \
+		(pointer) = (__typeof__(pointer))0;     \
+		taken_;                                 \
 	})
 
 /* Frees what a char *, struct x * or void * variable points at. */

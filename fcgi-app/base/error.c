@@ -75,7 +75,7 @@ error_errno(struct error *err, const char *format, ...)
 	if (number == ENOSPC || number == EDQUOT)
 		kind = ERR_STORAGE_FULL;
 	else if (number == EMFILE || number == ENFILE || number == ENOMEM ||
-	    number == EAGAIN)
+		 number == EAGAIN)
 		kind = ERR_UNAVAILABLE;
 	va_start(arguments, format);
 	fill(err, kind, NULL, "", format, arguments);

@@ -18,25 +18,25 @@ enum error_kind { /* what the caller can do; http/reply.c has the statuses */
 	ERR_UNAUTHENTICATED, /* who are you? */
 	ERR_FORBIDDEN,       /* you may not */
 	ERR_NOT_FOUND,
-	ERR_METHOD,          /* the resource has other methods */
-	ERR_CONFLICT,        /* the object's present state forbids it */
-	ERR_PRECONDITION,    /* the object is not what If-Match said */
-	ERR_TOO_LARGE,       /* a size over a limit of ours */
-	ERR_MEDIA_TYPE,      /* the body is not JSON */
-	ERR_RATE_LIMITED,    /* retry_after_s says when to come back */
-	ERR_UPSTREAM,        /* Docker, nginx or the CA refused */
-	ERR_UNAVAILABLE,     /* something needed is not running or is full */
-	ERR_TIMEOUT,         /* something needed was too slow */
-	ERR_STORAGE_FULL,    /* no room on the disk */
+	ERR_METHOD,       /* the resource has other methods */
+	ERR_CONFLICT,     /* the object's present state forbids it */
+	ERR_PRECONDITION, /* the object is not what If-Match said */
+	ERR_TOO_LARGE,    /* a size over a limit of ours */
+	ERR_MEDIA_TYPE,   /* the body is not JSON */
+	ERR_RATE_LIMITED, /* retry_after_s says when to come back */
+	ERR_UPSTREAM,     /* Docker, nginx or the CA refused */
+	ERR_UNAVAILABLE,  /* something needed is not running or is full */
+	ERR_TIMEOUT,      /* something needed was too slow */
+	ERR_STORAGE_FULL, /* no room on the disk */
 };
 
 struct error {
 	enum error_kind kind;
-	char code[40];      /* UPPER_SNAKE for programs; "" is the kind's own */
-	char field[64];     /* the input at fault, or "" */
-	char message[512];  /* for the client: no secret, path or command line */
-	char detail[512];   /* for the log alone: errno, a tool's own words */
-	char related[64];   /* id of the object in the way, or "" */
+	char code[40];     /* UPPER_SNAKE for programs; "" is the kind's own */
+	char field[64];    /* the input at fault, or "" */
+	char message[512]; /* for the client: no secret, path or command line */
+	char detail[512];  /* for the log alone: errno, a tool's own words */
+	char related[64];  /* id of the object in the way, or "" */
 	unsigned int retry_after_s; /* 0: not known */
 };
 

@@ -20,8 +20,8 @@ static int
 fail_open(struct error *err, const char *what, const char *path)
 {
 	if (errno == ENOENT || errno == ENOTDIR)
-		return error_set(err, ERR_NOT_FOUND, NULL, "'%s' not found",
-		    path);
+		return error_set(
+		    err, ERR_NOT_FOUND, NULL, "'%s' not found", path);
 	if (errno == EXDEV || errno == ELOOP)
 		return error_set(err, ERR_INVALID, "UNSAFE_PATH",
 		    "'%s' is a link or leads out of its directory", path);
@@ -29,14 +29,14 @@ fail_open(struct error *err, const char *what, const char *path)
 }
 
 int
-file_open(int directory, const char *path, int flags, mode_t mode,
-    struct error *err)
+file_open(
+    int directory, const char *path, int flags, mode_t mode, struct error *err)
 {
 	struct open_how how = {
 		.flags = (unsigned)(flags | O_CLOEXEC | O_NOFOLLOW),
 		.mode = flags & O_CREAT ? mode : 0,
 		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |
-		    RESOLVE_NO_MAGICLINKS,
+			   RESOLVE_NO_MAGICLINKS,
 	};
 	long fd;
 
@@ -57,8 +57,8 @@ file_open_root(const char *path, struct error *err)
 }
 
 int
-file_read(int directory, const char *path, struct buffer *out,
-    struct error *err)
+file_read(
+    int directory, const char *path, struct buffer *out, struct error *err)
 {
 	auto_fd int fd =
 	    file_open(directory, path, O_RDONLY | O_NONBLOCK, 0, err);
@@ -184,7 +184,8 @@ empty_directory(int directory, int depth, struct error *err)
 		}
 		child = file_open(dirfd(entries), entry->d_name,
 		    O_RDONLY | O_DIRECTORY, 0, err);
-		failed = child < 0 || empty_directory(child, depth - 1, err) < 0;
+		failed =
+		    child < 0 || empty_directory(child, depth - 1, err) < 0;
 		if (!failed &&
 		    unlinkat(dirfd(entries), entry->d_name, AT_REMOVEDIR) < 0)
 			failed = error_errno(

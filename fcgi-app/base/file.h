@@ -17,8 +17,8 @@
 #include <sys/types.h>
 
 /* Like openat(2), O_CLOEXEC added. The caller closes the descriptor. */
-int file_open(int directory, const char *path, int flags, mode_t mode,
-    struct error *err);
+int file_open(
+    int directory, const char *path, int flags, mode_t mode, struct error *err);
 
 /* Opens an absolute directory path, following links: for configured roots. */
 int file_open_root(const char *path, struct error *err);

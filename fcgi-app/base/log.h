@@ -27,15 +27,15 @@ struct log_field {
 };
 
 /* A text of NULL leaves the member out. */
-#define LOG_TEXT(name_, text_)                                                 \
-	(struct log_field)                                                     \
-	{                                                                      \
-		.name = (text_) != NULL ? (name_) : "", .text = (text_)        \
+#define LOG_TEXT(name_, text_)                                          \
+	(struct log_field)                                              \
+	{                                                               \
+		.name = (text_) != NULL ? (name_) : "", .text = (text_) \
 	}
-#define LOG_NUMBER(name_, number_)                                             \
-	(struct log_field)                                                     \
-	{                                                                      \
-		.name = (name_), .number = (int64_t)(number_)                  \
+#define LOG_NUMBER(name_, number_)                            \
+	(struct log_field)                                    \
+	{                                                     \
+		.name = (name_), .number = (int64_t)(number_) \
 	}
 
 /* Lines below the level are not written; the default is LOG_INFO. */
@@ -45,10 +45,10 @@ int log_level_parse(const char *name, enum log_level *out);
 
 void log_fields(enum log_level level, const char *message,
     const struct log_field *fields, size_t count);
-#define log_event(level, message, ...)                                         \
-	log_fields((level), (message),                                         \
-	    (const struct log_field[]){ __VA_ARGS__ },                         \
-	    sizeof((const struct log_field[]){ __VA_ARGS__ }) /                \
+#define log_event(level, message, ...)                          \
+	log_fields((level), (message),                          \
+	    (const struct log_field[]){ __VA_ARGS__ },          \
+	    sizeof((const struct log_field[]){ __VA_ARGS__ }) / \
 		sizeof(struct log_field))
 
 /* message with the error's code, message and detail. */

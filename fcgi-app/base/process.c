@@ -24,8 +24,8 @@
 
 /* What the child does between fork() and exec(): async-signal-safe calls. */
 static void
-become_program(const struct process_options *options, int input, int output,
-    int status)
+become_program(
+    const struct process_options *options, int input, int output, int status)
 {
 	sigset_t none;
 	int number, code;
@@ -133,8 +133,8 @@ has_ended(pid_t pid)
 	siginfo_t ended = { 0 };
 
 	return waitid(P_PID, (id_t)pid, &ended, WEXITED | WNOHANG | WNOWAIT) ==
-	    0 &&
-	    ended.si_pid == pid;
+		   0 &&
+	       ended.si_pid == pid;
 }
 
 /* Relays output until every holder of the pipe is gone or told to go. */
@@ -229,8 +229,8 @@ process_run(const struct process_options *options, struct process_result *out,
 	if (code != 0) {
 		errno = code;
 		error_errno(err, "cannot start a program");
-		return error_detail(err, "%s: %s", options->argv[0],
-		    strerror(code));
+		return error_detail(
+		    err, "%s: %s", options->argv[0], strerror(code));
 	}
 	out->exit_code = WIFEXITED(state) ? WEXITSTATUS(state) : -1;
 	out->signal = WIFSIGNALED(state) ? WTERMSIG(state) : 0;
@@ -252,7 +252,7 @@ is_marked(int proc, const char *pid, const char *entry)
 	if ((fd = openat(proc, path, O_RDONLY | O_CLOEXEC)) < 0)
 		return false;
 	while (length < ENVIRON_MAXIMUM &&
-	    (got = read(fd, text + length, ENVIRON_MAXIMUM - length)) > 0)
+	       (got = read(fd, text + length, ENVIRON_MAXIMUM - length)) > 0)
 		length += (size_t)got;
 	text[length] = '\0';
 	for (at = text; at < text + length; at += size) {

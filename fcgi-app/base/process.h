@@ -17,14 +17,16 @@
 #include <stdint.h>
 
 struct process_options {
-	const char *const *argv;        /* argv[0] is an absolute path */
-	const char *const *environment; /* all of it, "NAME=value", NULL-ended */
-	const char *directory;          /* NULL: "/" */
-	const char *input;              /* standard input; NULL: /dev/null */
+	const char *const *argv; /* argv[0] is an absolute path */
+	const char *const
+	    *environment;      /* all of it, "NAME=value", NULL-ended */
+	const char *directory; /* NULL: "/" */
+	const char *input;     /* standard input; NULL: /dev/null */
 	size_t input_length;
-	int64_t timeout_ms;             /* of the whole run; 0: none */
-	const atomic_bool *cancel;      /* looked at twice a second; may be NULL */
-	/* Called with output as it comes, in the calling thread; may be NULL. */
+	int64_t timeout_ms;        /* of the whole run; 0: none */
+	const atomic_bool *cancel; /* looked at twice a second; may be NULL */
+	/* Called with output as it comes, in the calling thread; may be NULL.
+	 */
 	void (*on_output)(void *context, const char *bytes, size_t length);
 	void *context;
 };

@@ -59,8 +59,8 @@ utf8_append_repaired(struct buffer *buffer, const char *bytes, size_t length)
 	while (length > 0) {
 		size_t size = utf8_character_length(bytes, length);
 		int failed = size > 0
-		    ? buffer_append(buffer, bytes, size)
-		    : buffer_append(buffer, "\xEF\xBF\xBD", 3);
+				 ? buffer_append(buffer, bytes, size)
+				 : buffer_append(buffer, "\xEF\xBF\xBD", 3);
 
 		if (failed)
 			return -1;

@@ -98,8 +98,8 @@ authenticate_key(struct request *request, const char *text, struct error *err)
 			return -1;
 	}
 	if (!found) {
-		if (store_throttle_note(
-			request->store, request->address, err) < 0)
+		if (store_throttle_note(request->store, request->address, err) <
+		    0)
 			return -1;
 		return refuse_key(err);
 	}
@@ -124,8 +124,8 @@ authenticate_token(
 		&key, &found, err) < 0)
 		return -1;
 	if (!found)
-		return error_set(err, ERR_UNAUTHENTICATED, NULL,
-		    "Invalid or expired token");
+		return error_set(
+		    err, ERR_UNAUTHENTICATED, NULL, "Invalid or expired token");
 	identify(request, "key", key.id, key.name, key.role);
 	return 0;
 }
@@ -147,7 +147,9 @@ authenticate(struct request *request, struct error *err)
 
 	if (!request->app->settings->auth.enabled) {
 		request->identity = (struct identity){ .actor = "anonymous",
-			.name = "anonymous", .key_id = "", .role = ROLE_ADMIN };
+			.name = "anonymous",
+			.key_id = "",
+			.role = ROLE_ADMIN };
 		return 0;
 	}
 	if (header == NULL && request->api_key != NULL)
@@ -162,10 +164,10 @@ authenticate(struct request *request, struct error *err)
 		    "Invalid authorization header format");
 	if (scheme == 6 && strncasecmp(header, "Bearer", 6) == 0)
 		return looks_like_token(header + 7)
-		    ? authenticate_token(request, header + 7, err)
-		    : authenticate_key(request, header + 7, err);
+			   ? authenticate_token(request, header + 7, err)
+			   : authenticate_key(request, header + 7, err);
 	if (scheme == 6 && strncasecmp(header, "ApiKey", 6) == 0)
 		return authenticate_key(request, header + 7, err);
-	return error_set(err, ERR_UNAUTHENTICATED, NULL,
-	    "Unsupported authorization scheme");
+	return error_set(
+	    err, ERR_UNAUTHENTICATED, NULL, "Unsupported authorization scheme");
 }

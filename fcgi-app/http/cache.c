@@ -143,8 +143,8 @@ unused(struct cache *cache)
 }
 
 void
-cache_put(struct cache *cache, const char *key, const char *etag,
-    struct body *body)
+cache_put(
+    struct cache *cache, const char *key, const char *etag, struct body *body)
 {
 	struct entry *entry;
 
@@ -155,7 +155,7 @@ cache_put(struct cache *cache, const char *key, const char *etag,
 	if (entry != NULL)
 		clear_entry(cache, entry);
 	while (cache->bytes + body->length > BYTES_MAXIMUM ||
-	    unused(cache) == NULL)
+	       unused(cache) == NULL)
 		clear_entry(cache, least_used(cache));
 	entry = unused(cache);
 	entry->key = xstrdup(key);

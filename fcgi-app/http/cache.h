@@ -27,9 +27,8 @@ struct cache *cache_new(void);
 void cache_free(struct cache *cache);
 
 /* The caller releases the body; NULL when there is none with this ETag. */
-struct body *cache_find(
-    struct cache *cache, const char *key, const char *etag);
-void cache_put(struct cache *cache, const char *key, const char *etag,
-    struct body *body);
+struct body *cache_find(struct cache *cache, const char *key, const char *etag);
+void cache_put(
+    struct cache *cache, const char *key, const char *etag, struct body *body);
 
 #endif

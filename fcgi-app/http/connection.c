@@ -95,9 +95,9 @@ connection_write(
     struct connection *connection, const char *bytes, size_t length)
 {
 	return FCGX_PutStr(bytes, (int)length, connection->fcgi.out) ==
-		(int)length
-	    ? 0
-	    : -1;
+		       (int)length
+		   ? 0
+		   : -1;
 }
 
 int

@@ -70,8 +70,7 @@ open_store(struct request *request, struct store **store, struct error *err)
 /* Public routes need no one; everything else is 401 before it is 404. */
 static int
 find_and_authenticate(struct request *request, struct reply *reply,
-    const struct route *const *tables, struct store **store,
-    struct error *err)
+    const struct route *const *tables, struct store **store, struct error *err)
 {
 	const char *allow = NULL;
 	struct error missing;
@@ -156,8 +155,7 @@ read_body(struct request *request, struct error *err)
 
 static int
 answer(struct request *request, struct reply *reply,
-    const struct route *const *tables, struct store **store,
-    struct error *err)
+    const struct route *const *tables, struct store **store, struct error *err)
 {
 	const char *uri = text_or(
 	    connection_parameter(request->connection, "REQUEST_URI"), "");
@@ -221,8 +219,9 @@ dispatch(struct app *app, const struct route *const *tables,
     struct connection *connection, struct store **store)
 {
 	auto_arena struct arena arena = { 0 };
-	struct request request = { .arena = &arena, .app = app,
-		.connection = connection };
+	struct request request = {
+		.arena = &arena, .app = app, .connection = connection
+	};
 	struct reply reply = { 0 };
 	struct error err;
 	int64_t started_ms = clock_monotonic_ms();
@@ -231,10 +230,11 @@ dispatch(struct app *app, const struct route *const *tables,
 	read_parameters(&request, connection);
 	failed = answer(&request, &reply, tables, store, &err) < 0;
 	if (failed && !reply.streamed)
-		reply_error(&request, &reply, &err, NULL);
+		reply_error(&request, &reply, &err);
 	if (!reply.streamed)
 		write_reply(&request, &reply);
 	connection_finish(connection);
 	log_request(&request, &reply, failed ? &err : NULL, started_ms);
 	body_release(reply.body);
+	json_object_put(reply.error_extras);
 }

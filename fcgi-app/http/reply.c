@@ -45,7 +45,7 @@ copy_members(struct json_object *to, struct json_object *from)
 	if (from == NULL)
 		return;
 	json_object_object_foreach(from, name, value)
-		json_put(to, name, json_object_get(value));
+	    json_put(to, name, json_object_get(value));
 }
 
 struct body *
@@ -83,8 +83,8 @@ reply_payload(const struct request *request, struct reply *reply, int status,
 }
 
 static void
-add_error_headers(const struct request *request, struct reply *reply,
-    const struct error *err)
+add_error_headers(
+    const struct request *request, struct reply *reply, const struct error *err)
 {
 	if (err->kind == ERR_UNAUTHENTICATED)
 		reply_header(reply, "WWW-Authenticate", "Bearer");
@@ -94,19 +94,18 @@ add_error_headers(const struct request *request, struct reply *reply,
 }
 
 int
-reply_error(const struct request *request, struct reply *reply,
-    const struct error *err, struct json_object *extras)
+reply_error(
+    const struct request *request, struct reply *reply, const struct error *err)
 {
-	auto_json struct json_object *more = extras;
+	auto_json struct json_object *more = TAKE(reply->error_extras);
 	auto_json struct json_object *top = json_object_new_object();
 	const char *text;
 	size_t length;
 
 	/* What went wrong inside is for the log; the id leads there. */
 	json_put_text(top, "error",
-	    err->kind == ERR_INTERNAL && err->code[0] == '\0'
-		? "internal error"
-		: err->message);
+	    err->kind == ERR_INTERNAL && err->code[0] == '\0' ? "internal error"
+							      : err->message);
 	json_put_text(top, "code", error_code(err));
 	json_put_text(top, "request_id", request->id);
 	if (err->field[0] != '\0')

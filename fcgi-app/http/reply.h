@@ -26,15 +26,17 @@ struct reply {
 	size_t header_count;
 	struct body *body; /* shared; NULL for none */
 	bool streamed;     /* a stream has sent everything itself */
+	struct json_object *error_extras; /* more members for an error's body:
+					     "output", "job_id"; or NULL */
 };
 
 /* name and value must be in the arena or constant, without control bytes. */
 void reply_header(struct reply *reply, const char *name, const char *value);
 
 struct payload {
-	const char *message;      /* NULL: none */
-	const char *key;          /* clients' key; NULL: members are spread */
-	struct json_object *data; /* the payload; taken over */
+	const char *message;        /* NULL: none */
+	const char *key;            /* clients' key; NULL: members are spread */
+	struct json_object *data;   /* the payload; taken over */
 	struct json_object *extras; /* more top-level members; taken; or NULL */
 };
 
@@ -46,9 +48,9 @@ int reply_payload(const struct request *request, struct reply *reply,
 struct body *payload_render(
     const struct request *request, const struct payload *payload);
 
-/* extras: more members ("output", "job_id"); taken over; may be NULL. */
+/* Uses up error_extras. Always returns 0. */
 int reply_error(const struct request *request, struct reply *reply,
-    const struct error *err, struct json_object *extras);
+    const struct error *err);
 
 int reply_status(enum error_kind kind);
 

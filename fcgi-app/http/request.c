@@ -55,8 +55,8 @@ decode(struct arena *arena, const char *text, size_t length, bool plus)
 }
 
 static int
-split_path(struct request *request, const char *path, size_t length,
-    struct error *err)
+split_path(
+    struct request *request, const char *path, size_t length, struct error *err)
 {
 	const char *end = path + length;
 
@@ -93,10 +93,9 @@ split_query(struct request *request, const char *query, struct error *err)
 		if (size > 0) {
 			pair.name =
 			    decode(request->arena, query, name_size, true);
-			pair.value = equals
-			    ? decode(request->arena, equals + 1,
-				  size - name_size - 1, true)
-			    : "";
+			pair.value = equals ? decode(request->arena, equals + 1,
+						  size - name_size - 1, true)
+					    : "";
 			if (pair.name == NULL || pair.value == NULL ||
 			    request->query_count == QUERY_MAXIMUM)
 				return error_set(err, ERR_INVALID,
@@ -125,10 +124,9 @@ request_parse_uri(struct request *request, const char *uri, struct error *err)
 	length = strcspn(uri, "?");
 	if (length < 4 || strncmp(uri, "/api", 4) != 0 ||
 	    (length > 4 && uri[4] != '/'))
-		return error_set(err, ERR_NOT_FOUND, NULL,
-		    "there is nothing at this path");
-	if (length > 5 &&
-	    split_path(request, uri + 5, length - 5, err) < 0)
+		return error_set(
+		    err, ERR_NOT_FOUND, NULL, "there is nothing at this path");
+	if (length > 5 && split_path(request, uri + 5, length - 5, err) < 0)
 		return -1;
 	return uri[length] == '?' ? split_query(request, uri + length + 1, err)
 				  : 0;

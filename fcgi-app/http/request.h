@@ -10,8 +10,8 @@
 
 #include "base/arena.h"
 #include "base/error.h"
-#include "json/json.h"
 #include "store/keys.h"
+#include "json/json.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -43,9 +43,9 @@ struct request {
 	struct app *app;     /* what the process opened */
 	struct store *store; /* this thread's connection */
 
-	const char *id;     /* X-Request-Id, given or made */
-	const char *method; /* HEAD is GET here */
-	const char *address; /* of the client, from nginx */
+	const char *id;                        /* X-Request-Id, given or made */
+	const char *method;                    /* HEAD is GET here */
+	const char *address;                   /* of the client, from nginx */
 	const char *segments[SEGMENT_MAXIMUM]; /* below /api, decoded */
 	size_t segment_count;
 	struct pair query[QUERY_MAXIMUM];

@@ -22,7 +22,7 @@ matches(const char *pattern, const struct request *request, size_t *variables)
 				return false;
 			++*variables;
 		} else if (strlen(request->segments[i]) != size ||
-		    memcmp(request->segments[i], pattern, size) != 0) {
+			   memcmp(request->segments[i], pattern, size) != 0) {
 			return false;
 		}
 		pattern += size;
@@ -43,8 +43,8 @@ fill_parameters(struct request *request)
 		    request->parameter_count < PARAMETER_MAXIMUM)
 			request->parameters[request->parameter_count++] =
 			    (struct pair){
-				    .name = arena_strndup(request->arena,
-					pattern + 1, size - 1),
+				    .name = arena_strndup(
+					request->arena, pattern + 1, size - 1),
 				    .value = request->segments[i],
 			    };
 		pattern += size;
@@ -91,9 +91,9 @@ route_find(const struct route *const *tables, struct request *request,
 		return 0;
 	}
 	if (allow.length == 0)
-		return error_set(err, ERR_NOT_FOUND, NULL,
-		    "there is nothing at this path");
+		return error_set(
+		    err, ERR_NOT_FOUND, NULL, "there is nothing at this path");
 	*out_allow = arena_strdup(request->arena, buffer_string(&allow));
-	return error_set(err, ERR_METHOD, NULL,
-	    "this path answers %s only", buffer_string(&allow));
+	return error_set(err, ERR_METHOD, NULL, "this path answers %s only",
+	    buffer_string(&allow));
 }

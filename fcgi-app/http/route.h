@@ -17,8 +17,8 @@
 
 #include "base/error.h"
 #include "http/request.h"
-#include "json/fields.h"
 #include "store/keys.h"
+#include "json/fields.h"
 
 struct reply;
 

@@ -75,12 +75,11 @@ stream_begin(struct request *request, struct reply *reply, struct stream *out,
     struct error *err)
 {
 	struct stream_places *places = request->app->streams;
-	const char *head =
-	    arena_printf(request->arena,
-		"Status: 200\r\nContent-Type: text/event-stream\r\n"
-		"Cache-Control: no-store\r\nX-Accel-Buffering: no\r\n"
-		"X-Request-Id: %s\r\n\r\n",
-		request->id);
+	const char *head = arena_printf(request->arena,
+	    "Status: 200\r\nContent-Type: text/event-stream\r\n"
+	    "Cache-Control: no-store\r\nX-Accel-Buffering: no\r\n"
+	    "X-Request-Id: %s\r\n\r\n",
+	    request->id);
 
 	if (places == NULL || !take_place(places, request->identity.actor)) {
 		error_set(err, ERR_UNAVAILABLE, "TOO_MANY_STREAMS",

@@ -1,7 +1,8 @@
 /*
- * Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html):
- * answers that stay open. They have a pool of processes of their own, and
- * there only as many as the pool has places, some per API key.
+ * Server-sent events
+ * (https://html.spec.whatwg.org/multipage/server-sent-events.html): answers
+ * that stay open. They have a pool of processes of their own, and there only as
+ * many as the pool has places, some per API key.
  */
 #ifndef HTTP_STREAM_H
 #define HTTP_STREAM_H

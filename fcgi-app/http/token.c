@@ -98,8 +98,8 @@ read_claims(jwt_t *jwt, struct arena *arena, struct token_claims *out,
 	out->key_id = arena_strdup(arena, subject);
 	out->username = arena_strdup(arena, username);
 	return read_time(jwt, "iat", &out->issued_at) &&
-	    read_time(jwt, "nbf", not_before) &&
-	    read_time(jwt, "exp", &out->expires_at);
+	       read_time(jwt, "nbf", not_before) &&
+	       read_time(jwt, "exp", &out->expires_at);
 }
 
 int

@@ -23,15 +23,14 @@ struct token_key {
 };
 
 struct token_claims {
-	const char *key_id;   /* of the API key it was made for */
-	const char *username; /* the key's name */
+	const char *key_id;            /* of the API key it was made for */
+	const char *username;          /* the key's name */
 	int64_t issued_at, expires_at; /* Unix seconds */
 };
 
 /* *out is in the arena. */
-int token_issue(const struct token_key *key,
-    const struct token_claims *claims, struct arena *arena, const char **out,
-    struct error *err);
+int token_issue(const struct token_key *key, const struct token_claims *claims,
+    struct arena *arena, const char **out, struct error *err);
 
 /*
  * ERR_UNAUTHENTICATED: TOKEN_EXPIRED for a rightly signed one whose time is

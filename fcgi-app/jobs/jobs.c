@@ -104,8 +104,8 @@ await_end(int fd, struct buffer *received, int64_t wait_ms, bool *closed,
 {
 	auto_json struct json_object *answer = NULL;
 
-	return receive(fd, received, clock_monotonic_ms() + wait_ms, &answer,
-	    closed, err);
+	return receive(
+	    fd, received, clock_monotonic_ms() + wait_ms, &answer, closed, err);
 }
 
 static int
@@ -155,8 +155,7 @@ jobs_run(struct jobs *jobs, struct store *store,
 
 	if (fd < 0 || submit(fd, &received, request, arena, &id, err) < 0)
 		return -1;
-	if (wait_ms > 0 &&
-	    await_end(fd, &received, wait_ms, &closed, err) < 0)
+	if (wait_ms > 0 && await_end(fd, &received, wait_ms, &closed, err) < 0)
 		return -1;
 	if (store_job_get(store, id, arena, out, err) < 0)
 		return -1;

@@ -10,8 +10,8 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "jobs/protocol.h"
-#include "json/json.h"
 #include "store/jobs.h"
+#include "json/json.h"
 
 #include <stdint.h>
 
@@ -43,7 +43,7 @@ int jobs_run(struct jobs *jobs, struct store *store,
     struct job *out, struct error *err);
 
 /* Waits at most wait_ms for the end of a job under way. */
-int jobs_wait(struct jobs *jobs, const char *id, int64_t wait_ms,
-    struct error *err);
+int jobs_wait(
+    struct jobs *jobs, const char *id, int64_t wait_ms, struct error *err);
 
 #endif

@@ -52,13 +52,13 @@ frame_take(struct buffer *received, struct json_object **out, struct error *err)
 	if (received->length < HEAD_SIZE)
 		return 0;
 	length = (size_t)head[0] << 24 | (size_t)head[1] << 16 |
-	    (size_t)head[2] << 8 | head[3];
+		 (size_t)head[2] << 8 | head[3];
 	if (length == 0 || length > FRAME_MAXIMUM)
 		return error_set(err, ERR_INVALID, NULL, "not a frame");
 	if (received->length < HEAD_SIZE + length)
 		return 0;
-	if (json_parse_trusted(
-		received->bytes + HEAD_SIZE, length, out, err) < 0)
+	if (json_parse_trusted(received->bytes + HEAD_SIZE, length, out, err) <
+	    0)
 		return -1;
 	buffer_consume(received, HEAD_SIZE + length);
 	if (*out == NULL)

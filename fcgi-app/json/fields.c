@@ -14,16 +14,16 @@ decode_string(const struct field *field, struct json_object *value,
 	size_t length = (size_t)json_object_get_string_len(value);
 
 	if (!json_object_is_type(value, json_type_string))
-		return error_field(err, path, NULL, "%s must be a string", path);
+		return error_field(
+		    err, path, NULL, "%s must be a string", path);
 	if (length > (size_t)field->maximum) {
-		error_field(err, path, NULL,
-		    "%s is longer than %lld bytes", path,
-		    (long long)field->maximum);
+		error_field(err, path, NULL, "%s is longer than %lld bytes",
+		    path, (long long)field->maximum);
 		return -1;
 	}
 	if (length == 0 && field->presence == REQUIRED)
-		return error_field(err, path, field->code, "%s is required",
-		    path);
+		return error_field(
+		    err, path, field->code, "%s is required", path);
 	/* An empty optional string is the same as none. */
 	if (field->is_valid != NULL && length > 0 && !field->is_valid(text))
 		return error_field(err, path, field->code, "%s must be %s",
@@ -40,8 +40,8 @@ decode_integer(const struct field *field, struct json_object *value, char *at,
 	int64_t number;
 
 	if (!json_object_is_type(value, json_type_int))
-		return error_field(err, path, field->code,
-		    "%s must be an integer", path);
+		return error_field(
+		    err, path, field->code, "%s must be an integer", path);
 	number = json_object_get_int64(value);
 	if (number < field->minimum || number > field->maximum)
 		return error_field(err, path, field->code,
@@ -59,7 +59,8 @@ decode_list(const struct field *field, struct json_object *value,
 	char *elements, prefix[128];
 
 	if (!json_object_is_type(value, json_type_array))
-		return error_field(err, path, NULL, "%s must be an array", path);
+		return error_field(
+		    err, path, NULL, "%s must be an array", path);
 	count = json_object_array_length(value);
 	if (count > LIST_MAXIMUM)
 		return error_field(err, path, NULL,
@@ -72,8 +73,8 @@ decode_list(const struct field *field, struct json_object *value,
 		snprintf(prefix, sizeof prefix, "%.100s[%zu].", path, i);
 		if (!json_object_is_type(element, json_type_object)) {
 			prefix[strlen(prefix) - 1] = '\0';
-			return error_field(err, prefix, NULL,
-			    "%s must be an object", prefix);
+			return error_field(
+			    err, prefix, NULL, "%s must be an object", prefix);
 		}
 		if (decode_table(field->fields, element, arena,
 			elements + i * field->element_size, prefix, err) < 0)
@@ -95,8 +96,8 @@ decode_field(const struct field *field, struct json_object *value,
 		return decode_string(field, value, arena, at, path, err);
 	case FIELD_BOOL:
 		if (!json_object_is_type(value, json_type_boolean))
-			return error_field(err, path, NULL,
-			    "%s must be true or false", path);
+			return error_field(
+			    err, path, NULL, "%s must be true or false", path);
 		*(bool *)at = json_object_get_boolean(value);
 		return 0;
 	case FIELD_INTEGER:
@@ -127,8 +128,8 @@ decode_table(const struct field *fields, struct json_object *object,
 
 		snprintf(path, sizeof path, "%s%s", prefix, field->name);
 		if (value == NULL && field->presence == REQUIRED)
-			return error_field(err, path, field->code,
-			    "%s is required", path);
+			return error_field(
+			    err, path, field->code, "%s is required", path);
 		if (value != NULL &&
 		    decode_field(field, value, arena, out, path, err) < 0)
 			return -1;
@@ -141,7 +142,7 @@ fields_decode(const struct field *fields, struct json_object *object,
     struct arena *arena, void *out, struct error *err)
 {
 	if (!json_object_is_type(object, json_type_object))
-		return error_set(err, ERR_INVALID, NULL,
-		    "the body must be a JSON object");
+		return error_set(
+		    err, ERR_INVALID, NULL, "the body must be a JSON object");
 	return decode_table(fields, object, arena, out, "", err);
 }

@@ -50,69 +50,76 @@ struct field {
 	bool (*is_valid)(const char *text); /* strings; may be NULL */
 	const char *expected; /* "1 to 63 of a-z, 0-9": what is_valid wants */
 	const char *code;     /* when is_valid says no; NULL: INVALID_REQUEST */
-	int64_t minimum, maximum; /* integers; maximum: bytes of a string */
+	int64_t minimum, maximum;   /* integers; maximum: bytes of a string */
 	const struct field *fields; /* of a list's elements */
 	size_t element_size, count_offset;
 };
 
 /* A list in the struct: const struct x *name; size_t name_count; */
-#define FIELD_OFFSET(type_, member_, wanted_)                                  \
-	(offsetof(type_, member_) +                                            \
-	    0 * sizeof(struct {                                                \
-		    _Static_assert(                                            \
-			__builtin_types_compatible_p(                          \
-			    __typeof__(((type_ *)0)->member_), wanted_),       \
-			"the field has another type than the member");         \
-		    int unused;                                                \
-	    }))
+#define FIELD_OFFSET(type_, member_, wanted_)                        \
+	(offsetof(type_, member_) + 0 * sizeof(struct {              \
+		_Static_assert(                                      \
+		    __builtin_types_compatible_p(                    \
+			__typeof__(((type_ *)0)->member_), wanted_), \
+		    "the field has another type than the member");   \
+		int unused;                                          \
+	}))
 
-#define STRING_FIELD(type_, member_, presence_, is_valid_, expected_)          \
-	{                                                                      \
-		.name = #member_, .type = FIELD_STRING,                        \
-		.presence = (presence_),                                       \
-		.offset = FIELD_OFFSET(type_, member_, const char *),          \
-		.is_valid = (is_valid_), .expected = (expected_),              \
-		.maximum = STRING_MAXIMUM                                      \
+#define STRING_FIELD(type_, member_, presence_, is_valid_, expected_) \
+	{                                                             \
+		.name = #member_, .type = FIELD_STRING,               \
+		.presence = (presence_),                              \
+		.offset = FIELD_OFFSET(type_, member_, const char *), \
+		.is_valid = (is_valid_), .expected = (expected_),     \
+		.maximum = STRING_MAXIMUM                             \
 	}
 /* The same with the code of its refusal: INVALID_NAME, INVALID_IMAGE, … */
-#define CODED_FIELD(type_, member_, presence_, is_valid_, expected_, code_)    \
-	{                                                                      \
-		.name = #member_, .type = FIELD_STRING,                        \
-		.presence = (presence_),                                       \
-		.offset = FIELD_OFFSET(type_, member_, const char *),          \
-		.is_valid = (is_valid_), .expected = (expected_),              \
-		.code = (code_), .maximum = STRING_MAXIMUM                     \
+#define CODED_FIELD(type_, member_, presence_, is_valid_, expected_, code_) \
+	{                                                                   \
+		.name = #member_, .type = FIELD_STRING,                     \
+		.presence = (presence_),                                    \
+		.offset = FIELD_OFFSET(type_, member_, const char *),       \
+		.is_valid = (is_valid_), .expected = (expected_),           \
+		.code = (code_), .maximum = STRING_MAXIMUM                  \
 	}
-#define TEXT_FIELD(type_, member_, presence_, maximum_bytes_)                  \
-	{                                                                      \
-		.name = #member_, .type = FIELD_STRING,                        \
-		.presence = (presence_),                                       \
-		.offset = FIELD_OFFSET(type_, member_, const char *),          \
-		.maximum = (maximum_bytes_)                                    \
+/* The same under another name on the wire than in the struct. */
+#define RENAMED_FIELD(                                                \
+    type_, member_, name_, presence_, is_valid_, expected_, code_)    \
+	{                                                             \
+		.name = (name_), .type = FIELD_STRING,                \
+		.presence = (presence_),                              \
+		.offset = FIELD_OFFSET(type_, member_, const char *), \
+		.is_valid = (is_valid_), .expected = (expected_),     \
+		.code = (code_), .maximum = STRING_MAXIMUM            \
+	}
+#define TEXT_FIELD(type_, member_, presence_, maximum_bytes_)         \
+	{                                                             \
+		.name = #member_, .type = FIELD_STRING,               \
+		.presence = (presence_),                              \
+		.offset = FIELD_OFFSET(type_, member_, const char *), \
+		.maximum = (maximum_bytes_)                           \
 	}
 #define BOOL_FIELD(type_, member_, presence_)                                  \
 	{                                                                      \
-		.name = #member_, .type = FIELD_BOOL,                          \
-		.presence = (presence_),                                       \
+		.name = #member_, .type = FIELD_BOOL, .presence = (presence_), \
 		.offset = FIELD_OFFSET(type_, member_, bool)                   \
 	}
-#define INTEGER_FIELD(type_, member_, presence_, minimum_, maximum_)           \
-	{                                                                      \
-		.name = #member_, .type = FIELD_INTEGER,                       \
-		.presence = (presence_),                                       \
-		.offset = FIELD_OFFSET(type_, member_, int64_t),               \
-		.minimum = (minimum_), .maximum = (maximum_)                   \
+#define INTEGER_FIELD(type_, member_, presence_, minimum_, maximum_) \
+	{                                                            \
+		.name = #member_, .type = FIELD_INTEGER,             \
+		.presence = (presence_),                             \
+		.offset = FIELD_OFFSET(type_, member_, int64_t),     \
+		.minimum = (minimum_), .maximum = (maximum_)         \
 	}
-#define OBJECT_FIELD(type_, member_, presence_)                                \
-	{                                                                      \
-		.name = #member_, .type = FIELD_OBJECT,                        \
-		.presence = (presence_),                                       \
-		.offset = FIELD_OFFSET(type_, member_, struct json_object *)   \
+#define OBJECT_FIELD(type_, member_, presence_)                              \
+	{                                                                    \
+		.name = #member_, .type = FIELD_OBJECT,                      \
+		.presence = (presence_),                                     \
+		.offset = FIELD_OFFSET(type_, member_, struct json_object *) \
 	}
 #define LIST_FIELD(type_, member_, presence_, element_, fields_)               \
 	{                                                                      \
-		.name = #member_, .type = FIELD_LIST,                          \
-		.presence = (presence_),                                       \
+		.name = #member_, .type = FIELD_LIST, .presence = (presence_), \
 		.offset = FIELD_OFFSET(type_, member_, element_ *),            \
 		.fields = (fields_), .element_size = sizeof(element_),         \
 		.count_offset = FIELD_OFFSET(type_, member_##_count, size_t)   \

@@ -95,8 +95,8 @@ json_text(struct json_object *object, const char *name)
 	struct json_object *member = json_member(object, name);
 
 	return json_object_is_type(member, json_type_string)
-	    ? json_object_get_string(member)
-	    : NULL;
+		   ? json_object_get_string(member)
+		   : NULL;
 }
 
 int64_t
@@ -105,8 +105,8 @@ json_integer(struct json_object *object, const char *name, int64_t fallback)
 	struct json_object *member = json_member(object, name);
 
 	return json_object_is_type(member, json_type_int)
-	    ? json_object_get_int64(member)
-	    : fallback;
+		   ? json_object_get_int64(member)
+		   : fallback;
 }
 
 bool
@@ -115,8 +115,8 @@ json_boolean(struct json_object *object, const char *name, bool fallback)
 	struct json_object *member = json_member(object, name);
 
 	return json_object_is_type(member, json_type_boolean)
-	    ? json_object_get_boolean(member)
-	    : fallback;
+		   ? json_object_get_boolean(member)
+		   : fallback;
 }
 
 void

@@ -35,9 +35,9 @@ fail(struct scan *scan, const char *what)
 static void
 skip_space(struct scan *scan)
 {
-	while (scan->at < scan->end &&
-	    (*scan->at == ' ' || *scan->at == '\t' || *scan->at == '\n' ||
-		*scan->at == '\r'))
+	while (
+	    scan->at < scan->end && (*scan->at == ' ' || *scan->at == '\t' ||
+					*scan->at == '\n' || *scan->at == '\r'))
 		scan->at++;
 }
 
@@ -123,8 +123,8 @@ scan_escape(struct scan *scan, char **out)
 				return -1;
 			if (low < 0xDC00 || low > 0xDFFF)
 				return fail(scan, "lone surrogate");
-			code = 0x10000 + ((code - 0xD800) << 10) +
-			    (low - 0xDC00);
+			code =
+			    0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
 		}
 		if (out != NULL)
 			*out = encode(*out, code);
@@ -155,8 +155,7 @@ scan_string(struct scan *scan, struct name *name)
 		     close++)
 			if (*close == '\\' && close + 1 < scan->end)
 				close++;
-		out = arena_alloc(
-		    &scan->arena, (size_t)(close - scan->at) + 1);
+		out = arena_alloc(&scan->arena, (size_t)(close - scan->at) + 1);
 		name->bytes = out;
 	}
 	while ((byte = peek(scan)) != '"') {
@@ -264,8 +263,8 @@ next_element(struct scan *scan, char close, bool *more)
 		scan->at++;
 		return 0;
 	}
-	return fail(scan, close == '}' ? "',' or '}' expected"
-				       : "',' or ']' expected");
+	return fail(
+	    scan, close == '}' ? "',' or '}' expected" : "',' or ']' expected");
 }
 
 static int
@@ -358,8 +357,9 @@ scan_value(struct scan *scan)
 int
 json_scan(const char *text, size_t length, struct error *err)
 {
-	struct scan scan = { .text = text, .at = text, .end = text + length,
-		.err = err };
+	struct scan scan = {
+		.text = text, .at = text, .end = text + length, .err = err
+	};
 	int failed;
 
 	if (!utf8_is_valid(text, length))

@@ -38,7 +38,7 @@ bool
 job_id_is_valid(const char *id)
 {
 	return strlen(id) == JOB_ID_LENGTH &&
-	    strspn(id, "0123456789abcdef") == JOB_ID_LENGTH;
+	       strspn(id, "0123456789abcdef") == JOB_ID_LENGTH;
 }
 
 int
@@ -85,8 +85,8 @@ store_job_start(struct store *store, const char *id, struct error *err)
 }
 
 int
-store_job_output(struct store *store, const char *id, const char *output,
-    struct error *err)
+store_job_output(
+    struct store *store, const char *id, const char *output, struct error *err)
 {
 	sqlite3_stmt *statement;
 
@@ -116,8 +116,7 @@ store_job_finish(struct store *store, const char *id, const char *output,
 	store_bind_text(statement, 2, output);
 	store_bind_text(statement, 3, result);
 	if (failure != NULL) {
-		store_bind_text(
-		    statement, 4, error_kind_name(failure->kind));
+		store_bind_text(statement, 4, error_kind_name(failure->kind));
 		store_bind_text(statement, 5, error_code(failure));
 		store_bind_text(statement, 6, failure->field);
 		store_bind_text(statement, 7, failure->message);
@@ -127,9 +126,9 @@ store_job_finish(struct store *store, const char *id, const char *output,
 	return store_run(store, statement, err);
 }
 
-#define JOB_COLUMNS                                                            \
-	"SELECT id, kind, subject, status, actor, request_id, result, "        \
-	"error_kind, error_code, error_field, error_message, created_at_ms, "  \
+#define JOB_COLUMNS                                                           \
+	"SELECT id, kind, subject, status, actor, request_id, result, "       \
+	"error_kind, error_code, error_field, error_message, created_at_ms, " \
 	"started_at_ms, finished_at_ms, "
 
 static void
@@ -226,8 +225,7 @@ read_jobs(struct store *store, sqlite3_stmt *statement, struct arena *arena,
 			return -1;
 		if (!row)
 			break;
-		jobs =
-		    arena_grow(arena, jobs, count, &allocated, sizeof *jobs);
+		jobs = arena_grow(arena, jobs, count, &allocated, sizeof *jobs);
 		jobs[count++] = read_job(statement, arena);
 	}
 	*out = jobs;
@@ -235,8 +233,8 @@ read_jobs(struct store *store, sqlite3_stmt *statement, struct arena *arena,
 	return 0;
 }
 
-#define JOB_MATCHES                                                            \
-	"FROM jobs WHERE (?1 IS NULL OR subject = ?1) AND "                    \
+#define JOB_MATCHES                                         \
+	"FROM jobs WHERE (?1 IS NULL OR subject = ?1) AND " \
 	"(?2 IS NULL OR kind = ?2) AND (?3 IS NULL OR status = ?3) "
 
 static void
@@ -275,18 +273,19 @@ store_job_list(struct store *store, const struct job_filter *filter,
 }
 
 int
-store_jobs_interrupt(struct store *store, struct arena *arena,
-    struct job **out, size_t *out_count, struct error *err)
+store_jobs_interrupt(struct store *store, struct arena *arena, struct job **out,
+    size_t *out_count, struct error *err)
 {
 	sqlite3_stmt *statement;
 	int failed;
 
 	if (store_begin(store, err) < 0)
 		return -1;
-	failed = store_prepare(store,
-		     JOB_COLUMNS "output FROM jobs WHERE status IN "
-				 "('pending', 'running') ORDER BY number",
-		     &statement, err) < 0 ||
+	failed =
+	    store_prepare(store,
+		JOB_COLUMNS "output FROM jobs WHERE status IN "
+			    "('pending', 'running') ORDER BY number",
+		&statement, err) < 0 ||
 	    read_jobs(store, statement, arena, out, out_count, err) < 0 ||
 	    store_prepare(store,
 		"UPDATE jobs SET status = 'failed', "

@@ -27,21 +27,21 @@ struct job {
 	const char *kind;    /* "deployment.start" */
 	const char *subject; /* name of the deployment */
 	enum job_status status;
-	const char *actor;      /* "key:0123456789ab", "config:…" */
+	const char *actor; /* "key:0123456789ab", "config:…" */
 	const char *request_id;
-	const char *output;     /* of the programs it ran, bounded; "" */
-	const char *result;     /* JSON object, or NULL */
-	bool failed;            /* error is filled */
+	const char *output; /* of the programs it ran, bounded; "" */
+	const char *result; /* JSON object, or NULL */
+	bool failed;        /* error is filled */
 	struct error error;
 	int64_t created_at_ms, started_at_ms, finished_at_ms; /* 0: not yet */
 };
 
 /* Writes a pending job; id, made here, is in the arena. */
-int store_job_insert(struct store *store, struct job *job,
-    struct arena *arena, struct error *err);
-int store_job_start(struct store *store, const char *id, struct error *err);
-int store_job_output(struct store *store, const char *id, const char *output,
+int store_job_insert(struct store *store, struct job *job, struct arena *arena,
     struct error *err);
+int store_job_start(struct store *store, const char *id, struct error *err);
+int store_job_output(
+    struct store *store, const char *id, const char *output, struct error *err);
 /* failure NULL: succeeded. result may be NULL. */
 int store_job_finish(struct store *store, const char *id, const char *output,
     const char *result, const struct error *failure, struct error *err);
@@ -71,7 +71,6 @@ int store_job_list(struct store *store, const struct job_filter *filter,
 int store_jobs_interrupt(struct store *store, struct arena *arena,
     struct job **out, size_t *out_count, struct error *err);
 /* Forgets finished jobs that ended before. */
-int store_jobs_prune(
-    struct store *store, int64_t before_ms, struct error *err);
+int store_jobs_prune(struct store *store, int64_t before_ms, struct error *err);
 
 #endif

@@ -118,8 +118,8 @@ store_key_create(struct store *store, const char *name, enum role role,
 	return store_run(store, statement, err);
 }
 
-#define KEY_COLUMNS                                                            \
-	"SELECT id, name, prefix, role, created_at, last_used_at, "            \
+#define KEY_COLUMNS                                                 \
+	"SELECT id, name, prefix, role, created_at, last_used_at, " \
 	"revoked_at, hash FROM api_keys "
 
 static struct api_key
@@ -156,8 +156,7 @@ store_key_list(struct store *store, struct arena *arena, struct api_key **out,
 			return -1;
 		if (!row)
 			break;
-		keys = arena_grow(
-		    arena, keys, count, &allocated, sizeof *keys);
+		keys = arena_grow(arena, keys, count, &allocated, sizeof *keys);
 		keys[count++] = read_key(statement, arena);
 	}
 	*out = keys;
@@ -208,8 +207,8 @@ store_key_find(struct store *store, const char *text, struct arena *arena,
 
 	*found = false;
 	hash_text(text, hash);
-	if (store_prepare(store, KEY_COLUMNS "WHERE revoked_at = 0", &statement,
-		err) < 0)
+	if (store_prepare(
+		store, KEY_COLUMNS "WHERE revoked_at = 0", &statement, err) < 0)
 		return -1;
 	for (;;) {
 		if (store_step(store, statement, &row, err) < 0)
@@ -263,8 +262,8 @@ store_key_touch(struct store *store, const char *id, struct error *err)
 		return 0;
 	store_finish(statement);
 	if (store_prepare(store,
-		"UPDATE api_keys SET last_used_at = ? WHERE id = ?",
-		&statement, err) < 0)
+		"UPDATE api_keys SET last_used_at = ? WHERE id = ?", &statement,
+		err) < 0)
 		return -1;
 	sqlite3_bind_int64(statement, 1, now);
 	store_bind_text(statement, 2, id);

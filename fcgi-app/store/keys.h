@@ -24,7 +24,7 @@ const char *role_name(enum role role);
 #define KEY_TEXT_SIZE 47 /* with the NUL */
 
 struct api_key {
-	const char *id;     /* 12 hex */
+	const char *id; /* 12 hex */
 	const char *name;
 	const char *prefix; /* first 12 characters and "..." */
 	enum role role;

@@ -85,8 +85,9 @@ fill_retained(struct store *store, const char *const *ids, size_t count,
 		0 ||
 	    store_run(store, statement, err) < 0)
 		return -1;
-	if (store_prepare(store, "INSERT OR IGNORE INTO temp.retained VALUES (?)",
-		&statement, err) < 0)
+	if (store_prepare(store,
+		"INSERT OR IGNORE INTO temp.retained VALUES (?)", &statement,
+		err) < 0)
 		return -1;
 	for (i = 0; i < count; i++) {
 		store_bind_text(statement, 1, ids[i]);
@@ -280,8 +281,8 @@ read_deployment(sqlite3_stmt *row, struct arena *arena)
 	};
 }
 
-#define DEPLOYMENT_COLUMNS                                                     \
-	"SELECT name, path, filename, project, type, services, metadata, "     \
+#define DEPLOYMENT_COLUMNS                                                 \
+	"SELECT name, path, filename, project, type, services, metadata, " \
 	"problem, modified_at_ms, "
 
 int
@@ -302,8 +303,8 @@ mirror_deployment_list(struct store *store, struct arena *arena,
 			return -1;
 		if (!row)
 			break;
-		deployments = arena_grow(arena, deployments, count, &allocated,
-		    sizeof *deployments);
+		deployments = arena_grow(
+		    arena, deployments, count, &allocated, sizeof *deployments);
 		deployments[count++] = read_deployment(statement, arena);
 	}
 	*out = deployments;

@@ -23,7 +23,7 @@ struct mirror_container {
 	const char *id; /* 64 hex */
 	const char *name, *image, *image_id;
 	const char *state, *status, *health;
-	int64_t created_at; /* Unix seconds */
+	int64_t created_at;            /* Unix seconds */
 	const char *project, *service; /* "" outside Compose */
 	const char *ports;    /* JSON array of text: "0.0.0.0:80->80/tcp" */
 	const char *networks; /* JSON object: network to address */
@@ -47,8 +47,7 @@ struct mirror_deployment {
 /* Whether the last write changed anything is what *changed gathers: it is
  * set, never cleared. */
 int mirror_container_put(struct store *store,
-    const struct mirror_container *container, bool *changed,
-    struct error *err);
+    const struct mirror_container *container, bool *changed, struct error *err);
 int mirror_container_delete(
     struct store *store, const char *id, bool *changed, struct error *err);
 /*

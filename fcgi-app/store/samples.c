@@ -59,9 +59,8 @@ read_sample(sqlite3_stmt *row, struct arena *arena)
 }
 
 int
-store_sample_list(struct store *store, const char *project,
-    struct arena *arena, struct sample **out, size_t *out_count,
-    struct error *err)
+store_sample_list(struct store *store, const char *project, struct arena *arena,
+    struct sample **out, size_t *out_count, struct error *err)
 {
 	struct sample *samples = NULL;
 	size_t count = 0, allocated = 0;

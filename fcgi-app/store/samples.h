@@ -16,7 +16,7 @@ struct sample {
 	const char *container_id;
 	const char *name, *service; /* when read: the container's */
 	int64_t sampled_at_ms;
-	double cpu_percent; /* 100 is one CPU */
+	double cpu_percent;                 /* 100 is one CPU */
 	int64_t memory_usage, memory_limit; /* bytes */
 	int64_t network_rx, network_tx, block_read, block_write; /* bytes */
 	int64_t pids;

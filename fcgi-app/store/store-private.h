@@ -33,8 +33,8 @@ int store_prepare(struct store *store, const char *sql, sqlite3_stmt **out,
 void store_bind_text(sqlite3_stmt *statement, int index, const char *text);
 
 /* *row tells whether there is one; after the last the statement is reset. */
-int store_step(struct store *store, sqlite3_stmt *statement, bool *row,
-    struct error *err);
+int store_step(
+    struct store *store, sqlite3_stmt *statement, bool *row, struct error *err);
 
 /* Runs a statement that gives no rows. */
 int store_run(struct store *store, sqlite3_stmt *statement, struct error *err);

@@ -46,8 +46,8 @@ store_fail(struct store *store, struct error *err)
 		    "the state database is busy");
 		break;
 	case SQLITE_FULL:
-		error_set(err, ERR_STORAGE_FULL, NULL,
-		    "no room left on the disk");
+		error_set(
+		    err, ERR_STORAGE_FULL, NULL, "no room left on the disk");
 		break;
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
@@ -74,8 +74,8 @@ execute(struct store *store, const char *sql, struct error *err)
 }
 
 int
-store_prepare(struct store *store, const char *sql, sqlite3_stmt **out,
-    struct error *err)
+store_prepare(
+    struct store *store, const char *sql, sqlite3_stmt **out, struct error *err)
 {
 	size_t i;
 
@@ -88,7 +88,8 @@ store_prepare(struct store *store, const char *sql, sqlite3_stmt **out,
 		return 0;
 	}
 	if (i == STATEMENT_MAXIMUM)
-		return error_set(err, ERR_INTERNAL, NULL, "too many statements");
+		return error_set(
+		    err, ERR_INTERNAL, NULL, "too many statements");
 	if (sqlite3_prepare_v3(store->db, sql, -1, SQLITE_PREPARE_PERSISTENT,
 		out, NULL) != SQLITE_OK)
 		return store_fail(store, err);
@@ -105,8 +106,8 @@ store_bind_text(sqlite3_stmt *statement, int index, const char *text)
 }
 
 int
-store_step(struct store *store, sqlite3_stmt *statement, bool *row,
-    struct error *err)
+store_step(
+    struct store *store, sqlite3_stmt *statement, bool *row, struct error *err)
 {
 	int code = sqlite3_step(statement);
 
@@ -235,8 +236,8 @@ migrate(struct store *store, struct error *err)
 			return -1;
 		}
 	}
-	snprintf(pragma, sizeof pragma, "PRAGMA user_version = %d",
-	    SCHEMA_VERSION);
+	snprintf(
+	    pragma, sizeof pragma, "PRAGMA user_version = %d", SCHEMA_VERSION);
 	if (execute(store, pragma, err) < 0) {
 		store_rollback(store);
 		return -1;
@@ -269,8 +270,8 @@ create_file(const char *directory, const char *path, struct error *err)
 		return error_errno(err, "cannot create the state database");
 	if (stat(directory, &status) < 0)
 		return error_errno(err, "cannot create the state database");
-	if (geteuid() == 0 && (fchmod(fd, 0660) < 0 ||
-				  fchown(fd, (uid_t)-1, status.st_gid) < 0))
+	if (geteuid() == 0 &&
+	    (fchmod(fd, 0660) < 0 || fchown(fd, (uid_t)-1, status.st_gid) < 0))
 		return error_errno(err, "cannot create the state database");
 	return 0;
 }
@@ -287,8 +288,7 @@ configure(struct store *store, enum store_role role, struct error *err)
 	 * checkpoints while another writes: only store_checkpoint() does, which
 	 * holds the write lock.
 	 */
-	sqlite3_db_config(
-	    store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, &off);
+	sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, &off);
 	sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, &off);
 	sqlite3_db_config(store->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, &off);
 	return execute(store,
@@ -368,7 +368,8 @@ store_quick_check(struct store *store, struct error *err)
 	bool row;
 	int failed = 0;
 
-	if (store_prepare(store, "PRAGMA quick_check(1)", &statement, err) < 0 ||
+	if (store_prepare(store, "PRAGMA quick_check(1)", &statement, err) <
+		0 ||
 	    store_step(store, statement, &row, err) < 0)
 		return -1;
 	verdict = row ? (const char *)sqlite3_column_text(statement, 0) : NULL;

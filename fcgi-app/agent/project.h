@@ -1,0 +1,53 @@
+/*
+ * What is done to the containers of one Compose project: by the Compose
+ * program on the checked document, or, where the files cannot run, by the
+ * Engine's API and Compose's labels.
+ *
+ * Called by job bodies; output of programs goes to the run. Take minutes.
+ */
+#ifndef AGENT_PROJECT_H
+#define AGENT_PROJECT_H
+
+#include "agent/executor.h"
+
+#include <stdbool.h>
+
+enum up_flags {
+	UP_FORCE_RECREATE = 1,
+	UP_NO_CACHE = 2,   /* builds without cache first */
+	UP_FRESH_PULL = 4, /* pulls images even when they are there */
+};
+
+/* Errors as compose_run() has them. */
+int project_up(struct run *run, const char *project, unsigned int flags,
+    struct error *err);
+int project_stop(struct run *run, const char *project, struct error *err);
+int project_restart(struct run *run, const char *project, struct error *err);
+/* Removes containers and networks; named volumes stay. */
+int project_down(struct run *run, const char *project, struct error *err);
+
+/* The same without the files. */
+int project_stop_containers(
+    struct run *run, const char *project, struct error *err);
+int project_remove_containers(
+    struct run *run, const char *project, struct error *err);
+
+int project_has_containers(
+    struct run *run, const char *project, bool *out, struct error *err);
+
+/*
+ * Whether the containers of the project, as the mirror has them, are not what
+ * the files now say (Compose's configuration hash per service). A project
+ * without containers does not differ. true when it cannot be told.
+ */
+bool project_differs(struct run *run, const char *project);
+
+/*
+ * Puts right what a Compose that was killed while it recreated a container
+ * left: "<12 hex>_<name>" beside or in place of the container "<name>". Every
+ * later start would fail with a conflict.
+ */
+int project_clear_leftovers(
+    struct agent *agent, const char *project, struct error *err);
+
+#endif

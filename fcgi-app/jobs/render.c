@@ -1,0 +1,69 @@
+#include "jobs/render.h"
+
+#include "base/clock.h"
+
+#include <string.h>
+
+const char *
+job_action(const struct job *job)
+{
+	const char *dot = strchr(job->kind, '.');
+
+	return dot != NULL ? dot + 1 : job->kind;
+}
+
+static struct json_object *
+split_lines(const char *text)
+{
+	struct json_object *lines = json_object_new_array();
+
+	while (*text != '\0') {
+		size_t length = strcspn(text, "\n");
+
+		json_object_array_add(
+		    lines, json_object_new_string_len(text, (int)length));
+		text += length + (text[length] == '\n');
+	}
+	return lines;
+}
+
+static void
+put_time(struct json_object *object, const char *name, int64_t wall_ms,
+    struct arena *arena)
+{
+	json_put_text(
+	    object, name, wall_ms ? clock_text_ms(arena, wall_ms) : NULL);
+}
+
+struct json_object *
+job_render(const struct job *job, bool with_output, struct arena *arena)
+{
+	struct json_object *object = json_object_new_object();
+	struct json_object *result = NULL;
+	struct error ignored;
+
+	json_put_text(object, "id", job->id);
+	json_put_text(object, "job_id", job->id);
+	json_put_text(object, "kind", job->kind);
+	json_put_text(object, "deployment", job->subject);
+	json_put_text(object, "action", job_action(job));
+	json_put_text(object, "status", job_status_name(job->status));
+	if (with_output) {
+		json_put_text(object, "output", job->output);
+		json_put(object, "lines", split_lines(job->output));
+	}
+	if (job->failed) {
+		json_put_text(object, "error", job->error.message);
+		json_put_text(object, "error_code", error_code(&job->error));
+	}
+	if (job->result != NULL &&
+	    json_parse_trusted(
+		job->result, strlen(job->result), &result, &ignored) == 0)
+		json_put(object, "result", result);
+	json_put_text(object, "actor", job->actor);
+	json_put_text(object, "request_id", job->request_id);
+	put_time(object, "created_at", job->created_at_ms, arena);
+	put_time(object, "started_at", job->started_at_ms, arena);
+	put_time(object, "finished_at", job->finished_at_ms, arena);
+	return object;
+}

@@ -1,0 +1,12 @@
+#include "handlers/routes.h"
+
+const struct route *const route_tables[] = {
+	auth_routes,
+	container_routes,
+	deployment_routes,
+	deployment_log_routes,
+	health_routes,
+	job_routes,
+	setup_routes,
+	NULL,
+};

@@ -1,0 +1,21 @@
+/*
+ * The API's resources: each file ends in its route table; together they are
+ * what the service answers.
+ */
+#ifndef HANDLERS_ROUTES_H
+#define HANDLERS_ROUTES_H
+
+#include "http/route.h"
+
+extern const struct route auth_routes[];
+extern const struct route container_routes[];
+extern const struct route deployment_routes[];
+extern const struct route deployment_log_routes[];
+extern const struct route health_routes[];
+extern const struct route job_routes[];
+extern const struct route setup_routes[];
+
+/* All of them, NULL-ended. */
+extern const struct route *const route_tables[];
+
+#endif
