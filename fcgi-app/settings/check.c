@@ -26,7 +26,7 @@ is_sample(const char *secret)
 	char text[513];
 	size_t i;
 
-	for (i = 0; secret[i] != '\0' && i < sizeof text - 1; i++)
+	for (i = 0; i < sizeof text - 1 && secret[i] != '\0'; i++)
 		text[i] = secret[i] == '_' || secret[i] == ' '
 			      ? '-'
 			      : (char)tolower((unsigned char)secret[i]);

@@ -190,7 +190,7 @@ settings_load(const char *path, struct arena *arena,
 		.on_warning = on_warning,
 		.context = context };
 	struct node *root;
-	struct stat status;
+	struct stat status = { 0 };
 
 	reader.path =
 	    path != NULL ? arena_strdup(arena, path) : find_file(arena);

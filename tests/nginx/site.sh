@@ -150,7 +150,7 @@ done
 # From here on a running nginx, with no worker behind it.
 write_config 'enable_cors: true' \
 	'allowed_origins: ["https://dash.example.org"]' \
-	'server_names: [panel.example.org]' 'rate_burst: 40'
+	'server_names: [panel.example.org]' 'rate_limit: 1' 'rate_burst: 150'
 render && "$nginx" -c "$dir/nginx.conf" -g 'daemon off;' \
 	>"$dir/answer" 2>&1 &
 nginx_pid=$!
@@ -295,7 +295,7 @@ is_error 502 BACKEND_UNAVAILABLE && has '^vary: origin' &&
 report $? 'a listed origin may read errors'
 
 count=0
-while [ "$count" -lt 80 ]; do
+while [ "$count" -lt 200 ]; do
 	printf 'url = "http://127.0.0.1:%s/api/health"\noutput = "%s"\n' \
 		"$port" "$dir/discard"
 	count=$((count + 1))
