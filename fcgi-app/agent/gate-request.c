@@ -157,23 +157,23 @@ is_filters(const char *value)
 }
 
 static const struct parameter {
-	enum gate_kind kind;
 	const char *name;
 	bool (*is_valid)(const char *value);
+	enum gate_kind kind;
 	bool is_required;
 } parameters[] = {
-	{ GATE_LIST, "all", is_boolean, false },
-	{ GATE_LIST, "limit", is_number, false },
-	{ GATE_LIST, "filters", is_filters, false },
-	{ GATE_LOGS, "stdout", is_boolean, false },
-	{ GATE_LOGS, "stderr", is_boolean, false },
-	{ GATE_LOGS, "timestamps", is_boolean, false },
-	{ GATE_LOGS, "follow", is_boolean, false },
-	{ GATE_LOGS, "tail", is_tail, false },
-	{ GATE_LOGS, "since", is_time, false },
-	{ GATE_LOGS, "until", is_time, false },
-	{ GATE_STATS, "stream", is_false, true },
-	{ GATE_STATS, "one-shot", is_boolean, false },
+	{ "all", is_boolean, GATE_LIST, false },
+	{ "limit", is_number, GATE_LIST, false },
+	{ "filters", is_filters, GATE_LIST, false },
+	{ "stdout", is_boolean, GATE_LOGS, false },
+	{ "stderr", is_boolean, GATE_LOGS, false },
+	{ "timestamps", is_boolean, GATE_LOGS, false },
+	{ "follow", is_boolean, GATE_LOGS, false },
+	{ "tail", is_tail, GATE_LOGS, false },
+	{ "since", is_time, GATE_LOGS, false },
+	{ "until", is_time, GATE_LOGS, false },
+	{ "stream", is_false, GATE_STATS, true },
+	{ "one-shot", is_boolean, GATE_STATS, false },
 };
 
 #define PARAMETER_COUNT (sizeof parameters / sizeof parameters[0])

@@ -290,12 +290,14 @@ read_head(struct gate *gate, struct link *link)
 static void
 handle_client(struct gate *gate, struct link *link, uint32_t events)
 {
-	if (events & (EPOLLERR | EPOLLHUP | EPOLLRDHUP))
+	bool has_left = (events & (EPOLLERR | EPOLLHUP | EPOLLRDHUP)) != 0;
+	bool has_bytes = (events & EPOLLIN) != 0;
+
+	/* A byte after its request is as good as leaving. */
+	if (has_left || (has_bytes && link->state != LINK_HEAD))
 		kill_link(gate, link);
-	else if ((events & EPOLLIN) != 0 && link->state == LINK_HEAD)
+	else if (has_bytes)
 		read_head(gate, link);
-	else if (events & EPOLLIN)
-		kill_link(gate, link); /* a byte after its request */
 	else if (events & EPOLLOUT)
 		flush_client(gate, link);
 }
