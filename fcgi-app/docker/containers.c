@@ -274,3 +274,17 @@ docker_container_remove(struct docker *docker, const char *id, bool force,
 	return change_container(
 	    docker, "DELETE", id, verb.bytes, CHANGE_TIMEOUT_MS, err);
 }
+
+int
+docker_container_rename(
+    struct docker *docker, const char *id, const char *name, struct error *err)
+{
+	auto_buffer struct buffer verb = BUFFER(256);
+
+	if (!docker_id_is_valid(name))
+		return error_field(err, "name", "INVALID_NAME",
+		    "the name of a container is out of grammar");
+	buffer_printf(&verb, "/rename?name=%s", name);
+	return change_container(
+	    docker, "POST", id, verb.bytes, CHANGE_TIMEOUT_MS, err);
+}

@@ -95,6 +95,10 @@ int docker_container_stop(
 int docker_container_remove(struct docker *docker, const char *id, bool force,
     bool volumes, struct error *err);
 
+/* ERR_CONFLICT: another container has the name. */
+int docker_container_rename(
+    struct docker *docker, const char *id, const char *name, struct error *err);
+
 struct docker_network {
 	const char *id, *name, *driver;
 	const char *project; /* Compose label, or "" */

@@ -189,6 +189,10 @@ ids_that_would_change_a_path_never_reach_the_engine(void **state)
 		assert_string_equal(error_code(&f->err), "INVALID_ID");
 		assert_int_equal(f->err.kind, ERR_INVALID);
 		assert_int_equal(
+		    docker_container_rename(f->docker, "c", ids[i], &f->err),
+		    -1);
+		assert_string_equal(error_code(&f->err), "INVALID_NAME");
+		assert_int_equal(
 		    docker_network_remove(f->docker, ids[i], &f->err), -1);
 		assert_int_equal(
 		    docker_container_stats(f->docker, ids[i], &stats, &f->err),
@@ -220,6 +224,10 @@ changes_say_what_they_want(void **state)
 	    docker_container_remove(f->docker, "c", true, false, &f->err), 0);
 	assert_non_null(strstr(engine_request(f->engine),
 	    "DELETE /v1.41/containers/c?force=1&v=0 HTTP/1.1\r\n"));
+	assert_int_equal(
+	    docker_container_rename(f->docker, "c", "d-1", &f->err), 0);
+	assert_non_null(strstr(engine_request(f->engine),
+	    "POST /v1.41/containers/c/rename?name=d-1 HTTP/1.1\r\n"));
 	assert_int_equal(docker_network_remove(f->docker, "n", &f->err), 0);
 	assert_non_null(strstr(engine_request(f->engine),
 	    "DELETE /v1.41/networks/n HTTP/1.1\r\n"));
