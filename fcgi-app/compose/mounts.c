@@ -123,20 +123,21 @@ add_mount(struct check *check, const char *path, bool writable,
 	mount->service = check->service;
 }
 
-/* Whoever can write to these is root on the host. */
+/* Whoever has one of these is root on the host. */
 static bool
 exposes_docker(const char *path)
 {
-	static const char *const sockets[] = { "/run/docker.sock",
-		"/var/run/docker.sock", "/run/containerd", "/run/flatrun",
-		"/var/run/containerd", "/var/run/flatrun", NULL };
+	static const char *const places[] = { "/run/docker.sock",
+		"/var/run/docker.sock", "/run/containerd",
+		"/var/run/containerd", "/var/lib/docker", "/var/lib/containerd",
+		"/run/flatrun", "/var/run/flatrun", "/var/lib/flatrun",
+		"/etc/flatrun", NULL };
 	size_t i;
 
-	for (i = 0; sockets[i] != NULL; i++)
-		if (is_within(sockets[i], path) || is_within(path, sockets[i]))
+	for (i = 0; places[i] != NULL; i++)
+		if (is_within(places[i], path) || is_within(path, places[i]))
 			return true;
-	return strcmp(path, "/var/lib/docker") == 0 ||
-	       is_within(path, "/var/lib/docker");
+	return false;
 }
 
 static int
