@@ -139,6 +139,7 @@ what_two_readers_could_read_differently_is_refused(void **state)
 	assert_refused(f, "a: !!binary aGk=\n", "tag");
 	assert_refused(f, "a: !!int text\n", "tag");
 	assert_refused(f, "%TAG ! tag:x,2000:\n---\na: 1\n", "%TAG");
+	assert_refused(f, "a: 1\r...\r%TAG ! tag:x,2000:\r---\r", "%TAG");
 	assert_refused(f, "a: \"x\\0y\"\n", "NUL");
 	assert_refused(f, "a: \xc0\xaf\n", "UTF-8");
 	assert_refused(f, "1: a\n", "a key that is no string");
@@ -150,6 +151,7 @@ what_two_readers_could_read_differently_is_refused(void **state)
 	assert_refused(f, "# nothing\n", "empty");
 	assert_refused(f, "[a]\n", "no mapping");
 	assert_int_equal(parse_bytes(f, "a: 1\0b: 2\n", 10), -1);
+	assert_int_equal(parse(f, "%YAML 1.2\n---\na: 1\n...\n"), 0);
 }
 
 static void
@@ -261,6 +263,7 @@ bombs_are_refused_at_once(void **state)
 	struct fixture *f = *state;
 	char *text = xcalloc(1, 1000001);
 	struct buffer laughs = BUFFER(64 * 1024);
+	struct buffer tags = BUFFER(1024 * 1024);
 	size_t i;
 	int level;
 
@@ -278,6 +281,11 @@ bombs_are_refused_at_once(void **state)
 		memcpy(text + i, "? ", 2);
 	assert_quick(f, text, 200);
 	assert_string_equal(f->err.code, "INVALID_COMPOSE");
+	for (i = 0; i < 40000; i++)
+		buffer_printf(&tags, "%%TAG !a%zu! x%zu\n", i, i);
+	assert_quick(f, buffer_string(&tags), 100);
+	assert_non_null(strstr(f->err.message, "%TAG"));
+	buffer_clear(&tags);
 	buffer_text(&laughs, "a0: &a0 lol\n");
 	for (level = 1; level < 10; level++)
 		buffer_printf(&laughs,
