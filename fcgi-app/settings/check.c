@@ -66,8 +66,8 @@ weakness(const char *secret, size_t minimum)
 }
 
 static int
-check_secrets(const struct settings_reader *reader, const struct node *root,
-    struct error *err)
+check_secrets(const struct settings_reader *reader,
+    const struct config_node *root, struct error *err)
 {
 	const char *secret = reader->settings->auth.jwt_secret;
 	const char *const *keys = reader->settings->auth.api_keys;
@@ -94,8 +94,8 @@ check_secrets(const struct settings_reader *reader, const struct node *root,
 
 /* Without authentication whoever gets a connection is root on this host. */
 static int
-check_exposure(const struct settings_reader *reader, const struct node *root,
-    struct error *err)
+check_exposure(const struct settings_reader *reader,
+    const struct config_node *root, struct error *err)
 {
 	const struct settings *settings = reader->settings;
 
@@ -113,8 +113,8 @@ check_exposure(const struct settings_reader *reader, const struct node *root,
 }
 
 static int
-check_listeners(const struct settings_reader *reader, const struct node *root,
-    struct error *err)
+check_listeners(const struct settings_reader *reader,
+    const struct config_node *root, struct error *err)
 {
 	const struct settings *settings = reader->settings;
 
@@ -137,8 +137,8 @@ check_listeners(const struct settings_reader *reader, const struct node *root,
 }
 
 static int
-check_origins(const struct settings_reader *reader, const struct node *root,
-    struct error *err)
+check_origins(const struct settings_reader *reader,
+    const struct config_node *root, struct error *err)
 {
 	const char *const *origins = reader->settings->api.allowed_origins;
 	size_t i;
@@ -158,8 +158,8 @@ check_origins(const struct settings_reader *reader, const struct node *root,
 }
 
 int
-settings_check(const struct settings_reader *reader, const struct node *root,
-    struct error *err)
+settings_check(const struct settings_reader *reader,
+    const struct config_node *root, struct error *err)
 {
 	if (check_secrets(reader, root, err) < 0 ||
 	    check_exposure(reader, root, err) < 0 ||

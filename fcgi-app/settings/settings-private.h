@@ -5,7 +5,7 @@
 #ifndef SETTINGS_SETTINGS_PRIVATE_H
 #define SETTINGS_SETTINGS_PRIVATE_H
 
-#include "settings/document.h"
+#include "settings/config-text.h"
 #include "settings/settings.h"
 
 enum setting_type {
@@ -44,20 +44,22 @@ struct settings_reader {
 };
 
 /* Puts the values of the tree into reader->settings. */
-int settings_read_tree(
-    struct settings_reader *reader, const struct node *root, struct error *err);
+int settings_read_tree(struct settings_reader *reader,
+    const struct config_node *root, struct error *err);
 
 /* The node of a key with dots, or NULL. */
-const struct node *settings_node(const struct node *root, const char *key);
+const struct config_node *settings_node(
+    const struct config_node *root, const char *key);
 
 /* Always -1, with "path:line: key: reason" and the line of that key. */
-int settings_fail(const struct settings_reader *reader, const struct node *root,
-    const char *key, struct error *err, const char *reason);
+int settings_fail(const struct settings_reader *reader,
+    const struct config_node *root, const char *key, struct error *err,
+    const char *reason);
 void settings_warn(const struct settings_reader *reader,
-    const struct node *root, const char *key, const char *reason);
+    const struct config_node *root, const char *key, const char *reason);
 
 /* Secrets that are short, known or used twice, and keys at odds. */
 int settings_check(const struct settings_reader *reader,
-    const struct node *root, struct error *err);
+    const struct config_node *root, struct error *err);
 
 #endif

@@ -189,7 +189,7 @@ settings_load(const char *path, struct arena *arena,
 		.settings = settings,
 		.on_warning = on_warning,
 		.context = context };
-	struct node *root;
+	struct config_node *root;
 	struct stat status = { 0 };
 
 	reader.path =
@@ -198,7 +198,7 @@ settings_load(const char *path, struct arena *arena,
 	if (read_file(reader.path, &text, &status, err) < 0)
 		return -1;
 	reader.home = home_of(status.st_uid, arena);
-	if (document_parse(reader.path, buffer_string(&text), text.length,
+	if (config_text_parse(reader.path, buffer_string(&text), text.length,
 		arena, &root, err) < 0 ||
 	    settings_read_tree(&reader, root, err) < 0)
 		return -1;

@@ -11,8 +11,9 @@
 
 /* The node is wrong: "path:line: key: must be what". */
 static int
-fail_expected(const struct settings_reader *reader, const struct node *node,
-    const char *key, struct error *err, const char *what)
+fail_expected(const struct settings_reader *reader,
+    const struct config_node *node, const char *key, struct error *err,
+    const char *what)
 {
 	return error_set(err, ERR_INVALID, "CONFIG_INVALID",
 	    "%s:%u: %s: must be %s", reader->path, node->line, key, what);
@@ -44,13 +45,13 @@ is_section(const char *key)
 }
 
 static int
-read_bool(const struct node *node, bool *out)
+read_bool(const struct config_node *node, bool *out)
 {
 	static const char *const words[][2] = { { "true", "false" },
 		{ "True", "False" }, { "yes", "no" }, { "on", "off" } };
 	size_t i;
 
-	if (node->kind != NODE_SCALAR || !node->plain)
+	if (node->kind != CONFIG_SCALAR || !node->plain)
 		return -1;
 	for (i = 0; i < sizeof words / sizeof words[0]; i++) {
 		*out = strcmp(node->text, words[i][0]) == 0;
@@ -74,12 +75,12 @@ expand_home(const struct settings_reader *reader, const char *text)
 
 static int
 read_string(const struct settings_reader *reader, const struct setting *setting,
-    const struct node *node, const char *key, const char **out,
+    const struct config_node *node, const char *key, const char **out,
     struct error *err)
 {
 	const char *text;
 
-	if (node->kind != NODE_SCALAR)
+	if (node->kind != CONFIG_SCALAR)
 		return fail_expected(reader, node, key, err, "a text");
 	text = expand_home(reader, node->text);
 	if (*text != '\0' && setting->is_valid != NULL &&
@@ -91,14 +92,14 @@ read_string(const struct settings_reader *reader, const struct setting *setting,
 
 static int
 read_strings(const struct settings_reader *reader,
-    const struct setting *setting, const struct node *node,
+    const struct setting *setting, const struct config_node *node,
     const char *const **out, struct error *err)
 {
-	const struct node *item;
+	const struct config_node *item;
 	const char **list;
 	size_t count = 0;
 
-	if (node->kind != NODE_SEQUENCE)
+	if (node->kind != CONFIG_SEQUENCE)
 		return fail_expected(reader, node, setting->key, err, "a list");
 	for (item = node->first; item != NULL; item = item->next)
 		count++;
@@ -125,12 +126,12 @@ read_strings(const struct settings_reader *reader,
 
 static int
 read_integer(const struct settings_reader *reader,
-    const struct setting *setting, const struct node *node, int64_t *out,
+    const struct setting *setting, const struct config_node *node, int64_t *out,
     struct error *err)
 {
 	int64_t value;
 
-	if (node->kind != NODE_SCALAR || !node->plain ||
+	if (node->kind != CONFIG_SCALAR || !node->plain ||
 	    number_parse(node->text, &value) < 0)
 		return fail_expected(
 		    reader, node, setting->key, err, "a whole number");
@@ -145,12 +146,12 @@ read_integer(const struct settings_reader *reader,
 
 static int
 read_duration(const struct settings_reader *reader,
-    const struct setting *setting, const struct node *node, int64_t *out,
+    const struct setting *setting, const struct config_node *node, int64_t *out,
     struct error *err)
 {
 	int64_t value_ms;
 
-	if (node->kind != NODE_SCALAR ||
+	if (node->kind != CONFIG_SCALAR ||
 	    clock_parse_duration(node->text, &value_ms) < 0)
 		return fail_expected(reader, node, setting->key, err,
 		    "a duration such as 30s, 2m or 12h");
@@ -166,9 +167,9 @@ read_duration(const struct settings_reader *reader,
 
 static int
 read_choice(const struct settings_reader *reader, const struct setting *setting,
-    const struct node *node, struct error *err)
+    const struct config_node *node, struct error *err)
 {
-	if (node->kind != NODE_SCALAR ||
+	if (node->kind != CONFIG_SCALAR ||
 	    setting->read(node->text, reader->settings) < 0)
 		return fail_expected(
 		    reader, node, setting->key, err, setting->expected);
@@ -177,7 +178,8 @@ read_choice(const struct settings_reader *reader, const struct setting *setting,
 
 static int
 read_setting(const struct settings_reader *reader,
-    const struct setting *setting, const struct node *node, struct error *err)
+    const struct setting *setting, const struct config_node *node,
+    struct error *err)
 {
 	union {
 		bool truth;
@@ -223,10 +225,10 @@ warn(const struct settings_reader *reader, unsigned int line, const char *key,
 }
 
 static int
-read_mapping(const struct settings_reader *reader, const struct node *mapping,
-    const char *prefix, struct error *err)
+read_mapping(const struct settings_reader *reader,
+    const struct config_node *mapping, const char *prefix, struct error *err)
 {
-	const struct node *node;
+	const struct config_node *node;
 
 	for (node = mapping->first; node != NULL; node = node->next) {
 		const char *key =
@@ -237,14 +239,14 @@ read_mapping(const struct settings_reader *reader, const struct node *mapping,
 			warn(reader, node->line, key, "unknown key, ignored");
 			continue;
 		}
-		if (node_is_null(node))
+		if (config_node_is_null(node))
 			continue;
 		if (setting != NULL) {
 			if (read_setting(reader, setting, node, err) < 0)
 				return -1;
 			continue;
 		}
-		if (node->kind != NODE_MAPPING)
+		if (node->kind != CONFIG_MAPPING)
 			return fail_expected(
 			    reader, node, key, err, "a group of keys");
 		if (read_mapping(reader, node,
@@ -255,16 +257,16 @@ read_mapping(const struct settings_reader *reader, const struct node *mapping,
 }
 
 int
-settings_read_tree(
-    struct settings_reader *reader, const struct node *root, struct error *err)
+settings_read_tree(struct settings_reader *reader,
+    const struct config_node *root, struct error *err)
 {
 	return read_mapping(reader, root, "", err);
 }
 
-const struct node *
-settings_node(const struct node *root, const char *key)
+const struct config_node *
+settings_node(const struct config_node *root, const char *key)
 {
-	const struct node *node = root;
+	const struct config_node *node = root;
 
 	while (node != NULL && *key != '\0') {
 		size_t length = strcspn(key, ".");
@@ -280,24 +282,25 @@ settings_node(const struct node *root, const char *key)
 }
 
 static unsigned int
-line_of(const struct node *root, const char *key)
+line_of(const struct config_node *root, const char *key)
 {
-	const struct node *node = settings_node(root, key);
+	const struct config_node *node = settings_node(root, key);
 
 	return node != NULL && node->line > 0 ? node->line : 1;
 }
 
 int
-settings_fail(const struct settings_reader *reader, const struct node *root,
-    const char *key, struct error *err, const char *reason)
+settings_fail(const struct settings_reader *reader,
+    const struct config_node *root, const char *key, struct error *err,
+    const char *reason)
 {
 	return error_set(err, ERR_INVALID, "CONFIG_INVALID", "%s:%u: %s: %s",
 	    reader->path, line_of(root, key), key, reason);
 }
 
 void
-settings_warn(const struct settings_reader *reader, const struct node *root,
-    const char *key, const char *reason)
+settings_warn(const struct settings_reader *reader,
+    const struct config_node *root, const char *key, const char *reason)
 {
 	warn(reader, line_of(root, key), key, reason);
 }

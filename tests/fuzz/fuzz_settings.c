@@ -1,5 +1,5 @@
 /* Any bytes as config.yml: a tree or an error with a line, soon. */
-#include "settings/document.h"
+#include "settings/config-text.h"
 #include "settings/settings-private.h"
 
 #include <assert.h>
@@ -25,9 +25,9 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 		.settings = &settings,
 		.on_warning = ignore_warning };
 	struct error err = { 0 };
-	struct node *root = NULL;
+	struct config_node *root = NULL;
 
-	if (document_parse(
+	if (config_text_parse(
 		"f", (const char *)bytes, size, &arena, &root, &err) == 0 &&
 	    settings_read_tree(&reader, root, &err) == 0)
 		return 0;

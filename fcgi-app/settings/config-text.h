@@ -5,8 +5,8 @@
  * one document, no anchors or aliases, no tags, no name twice in a mapping,
  * scalars as names. Bounded: 256 KiB, depth 16, 5,000 nodes.
  */
-#ifndef SETTINGS_DOCUMENT_H
-#define SETTINGS_DOCUMENT_H
+#ifndef SETTINGS_CONFIG_TEXT_H
+#define SETTINGS_CONFIG_TEXT_H
 
 #include "base/arena.h"
 #include "base/error.h"
@@ -14,25 +14,25 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum node_kind { NODE_SCALAR, NODE_MAPPING, NODE_SEQUENCE };
+enum config_node_kind { CONFIG_SCALAR, CONFIG_MAPPING, CONFIG_SEQUENCE };
 
-struct node {
-	enum node_kind kind;
+struct config_node {
+	enum config_node_kind kind;
 	unsigned int line;
 	const char *key;  /* its name in the mapping above, else NULL */
 	const char *text; /* of a scalar */
 	bool plain;       /* a scalar without quotes */
-	struct node *first, *next;
+	struct config_node *first, *next;
 };
 
 /* Nothing, "~" or "null": as if the key were not there. */
-bool node_is_null(const struct node *node);
+bool config_node_is_null(const struct config_node *node);
 
 /*
  * Parses the text of the file called path; an empty one gives an empty
  * mapping. All is in the arena. Messages begin with "path:line: ".
  */
-int document_parse(const char *path, const char *text, size_t length,
-    struct arena *arena, struct node **out, struct error *err);
+int config_text_parse(const char *path, const char *text, size_t length,
+    struct arena *arena, struct config_node **out, struct error *err);
 
 #endif

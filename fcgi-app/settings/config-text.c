@@ -1,4 +1,4 @@
-#include "settings/document.h"
+#include "settings/config-text.h"
 
 #include "base/utf8.h"
 
@@ -17,9 +17,9 @@ struct reader {
 };
 
 bool
-node_is_null(const struct node *node)
+config_node_is_null(const struct config_node *node)
 {
-	return node->kind == NODE_SCALAR && node->plain &&
+	return node->kind == CONFIG_SCALAR && node->plain &&
 	       (*node->text == '\0' || strcmp(node->text, "~") == 0 ||
 		   strcmp(node->text, "null") == 0);
 }
@@ -76,11 +76,11 @@ check_event(const struct reader *reader, const yaml_event_t *event,
 }
 
 static int
-check_name(const struct reader *reader, const struct node *mapping,
+check_name(const struct reader *reader, const struct config_node *mapping,
     const yaml_event_t *event, struct error *err)
 {
 	size_t line = event->start_mark.line + 1;
-	const struct node *other;
+	const struct config_node *other;
 	const char *name;
 
 	if (event->type != YAML_SCALAR_EVENT)
@@ -99,13 +99,13 @@ check_name(const struct reader *reader, const struct node *mapping,
 }
 
 static int read_node(struct reader *reader, yaml_event_t *event,
-    unsigned int depth, struct node **out, struct error *err);
+    unsigned int depth, struct config_node **out, struct error *err);
 
 static int
-read_entries(struct reader *reader, struct node *node, unsigned int depth,
-    struct error *err)
+read_entries(struct reader *reader, struct config_node *node,
+    unsigned int depth, struct error *err)
 {
-	struct node **end = &node->first;
+	struct config_node **end = &node->first;
 
 	for (;;) {
 		const char *key = NULL;
@@ -119,7 +119,7 @@ read_entries(struct reader *reader, struct node *node, unsigned int depth,
 			yaml_event_delete(&event);
 			return 0;
 		}
-		if (node->kind == NODE_MAPPING) {
+		if (node->kind == CONFIG_MAPPING) {
 			int failed =
 			    check_event(reader, &event, depth, err) < 0 ||
 			    check_name(reader, node, &event, err) < 0;
@@ -145,9 +145,9 @@ read_entries(struct reader *reader, struct node *node, unsigned int depth,
 /* Takes the event over. */
 static int
 read_node(struct reader *reader, yaml_event_t *event, unsigned int depth,
-    struct node **out, struct error *err)
+    struct config_node **out, struct error *err)
 {
-	struct node *node = arena_alloc(reader->arena, sizeof *node);
+	struct config_node *node = arena_alloc(reader->arena, sizeof *node);
 	bool scalar = event->type == YAML_SCALAR_EVENT;
 	int failed;
 
@@ -155,7 +155,7 @@ read_node(struct reader *reader, yaml_event_t *event, unsigned int depth,
 	failed = check_event(reader, event, depth, err);
 	node->line = (unsigned int)event->start_mark.line + 1;
 	if (!failed && scalar) {
-		node->kind = NODE_SCALAR;
+		node->kind = CONFIG_SCALAR;
 		node->plain =
 		    event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
 		node->text = arena_strndup(reader->arena,
@@ -166,8 +166,8 @@ read_node(struct reader *reader, yaml_event_t *event, unsigned int depth,
 			    reader, node->line, err, "a NUL is not allowed");
 	} else {
 		node->kind = event->type == YAML_MAPPING_START_EVENT
-				 ? NODE_MAPPING
-				 : NODE_SEQUENCE;
+				 ? CONFIG_MAPPING
+				 : CONFIG_SEQUENCE;
 	}
 	yaml_event_delete(event);
 	if (failed)
@@ -178,7 +178,7 @@ read_node(struct reader *reader, yaml_event_t *event, unsigned int depth,
 
 /* STREAM-START, then DOCUMENT-START node DOCUMENT-END, then STREAM-END. */
 static int
-read_stream(struct reader *reader, struct node **out, struct error *err)
+read_stream(struct reader *reader, struct config_node **out, struct error *err)
 {
 	for (;;) {
 		yaml_event_t event;
@@ -207,11 +207,11 @@ read_stream(struct reader *reader, struct node **out, struct error *err)
 }
 
 int
-document_parse(const char *path, const char *text, size_t length,
-    struct arena *arena, struct node **out, struct error *err)
+config_text_parse(const char *path, const char *text, size_t length,
+    struct arena *arena, struct config_node **out, struct error *err)
 {
 	struct reader reader = { .arena = arena, .path = path };
-	struct node *root = NULL;
+	struct config_node *root = NULL;
 	int failed;
 
 	if (!utf8_is_valid(text, length) || memchr(text, '\0', length) != NULL)
@@ -228,11 +228,11 @@ document_parse(const char *path, const char *text, size_t length,
 	yaml_parser_delete(&reader.parser);
 	if (failed)
 		return -1;
-	if (root == NULL || node_is_null(root)) {
+	if (root == NULL || config_node_is_null(root)) {
 		root = arena_alloc(arena, sizeof *root);
-		root->kind = NODE_MAPPING;
+		root->kind = CONFIG_MAPPING;
 	}
-	if (root->kind != NODE_MAPPING)
+	if (root->kind != CONFIG_MAPPING)
 		return fail(&reader, root->line, err,
 		    "the file must consist of 'key: value' lines");
 	*out = root;
