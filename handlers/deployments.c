@@ -380,13 +380,21 @@ struct port_input {
 	const char *host_port, *host;
 };
 
-static bool
-is_port_text(const char *text)
+/* The port number, or 0 for what is none. */
+static int
+parse_port(const char *text)
 {
 	size_t digits = strspn(text, "0123456789");
 	long port = digits > 0 && digits < 6 ? strtol(text, NULL, 10) : 0;
 
-	return text[digits] == '\0' && port >= 1 && port <= 65535;
+	return text[digits] == '\0' && port >= 1 && port <= 65535 ? (int)port
+								  : 0;
+}
+
+static bool
+is_port_text(const char *text)
+{
+	return parse_port(text) != 0;
 }
 
 #define PORT_EXPECTED "a port number from 1 to 65535"
@@ -464,7 +472,7 @@ collect_ports(const struct create_input *input, struct compose_port *ports,
 			    "ports[%zu].container_port is required", i);
 		ports[(*count)++] = (struct compose_port){
 			.container = (int)container,
-			.host = has_text(host) ? atoi(host) : 0,
+			.host = has_text(host) ? parse_port(host) : 0,
 			.published = true,
 		};
 	}
@@ -474,7 +482,7 @@ collect_ports(const struct create_input *input, struct compose_port *ports,
 					 ? (int)input->container_port
 					 : 80,
 			.host = has_text(input->host_port)
-				    ? atoi(input->host_port)
+				    ? parse_port(input->host_port)
 				    : 0,
 			.published =
 			    input->map_ports || has_text(input->host_port),

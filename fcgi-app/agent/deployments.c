@@ -176,6 +176,7 @@ create_deployment(struct run *run, struct error *err)
 		json_put_text(run->result, "start_error", "");
 	}
 	json_put_boolean(run->result, "auto_started", started);
+	json_put(run->result, "proxy_result", NULL);
 	refresh(run, project);
 	return 0;
 }

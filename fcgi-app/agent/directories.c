@@ -367,8 +367,8 @@ run_directories(void *context)
 	struct error err;
 
 	while (store == NULL && !atomic_load(&agent->stopping)) {
-		if (store_open(agent->settings->state_directory, STORE_MIRROR,
-			&store, &err) == 0)
+		if (store_open(agent->settings->database_directory,
+			STORE_MIRROR, &store, &err) == 0)
 			break;
 		log_error(LOG_ERROR, "cannot open the store", &err);
 		clock_sleep_ms(500);

@@ -63,8 +63,7 @@ reduce(struct json_object *container)
 	json_put_text(out_state, "Status", json_text(state, "Status"));
 	json_put_boolean(
 	    out_state, "Running", json_boolean(state, "Running", false));
-	json_put_integer(
-	    out_state, "ExitCode", json_integer(state, "ExitCode", 0));
+	json_put_integer(out_state, "ExitCode", json_int(state, "ExitCode", 0));
 	json_put(out, "State", out_state);
 	return out;
 }

@@ -143,7 +143,7 @@ open_state(struct parts *parts, struct error *err)
 	    &parts->arena, "FLATRUN_AGENT=%s", settings->state_directory);
 	if (find_worker(agent, settings->user, err) < 0 ||
 	    lock_state(parts, err) < 0 ||
-	    store_open(settings->state_directory, STORE_AGENT, &parts->store,
+	    store_open(settings->database_directory, STORE_AGENT, &parts->store,
 		err) < 0 ||
 	    store_quick_check(parts->store, err) < 0 ||
 	    compose_open(settings->deployments_path, &agent->policy, true,
@@ -251,7 +251,7 @@ run_agent(const char *config, struct error *err)
 	log_event(
 	    LOG_INFO, "agent started", LOG_TEXT("version", PACKAGE_VERSION));
 	server_run(parts.server, parts.store, on_tick, &parts);
-	log_event(LOG_INFO, "agent stopping", { 0 });
+	log_message(LOG_INFO, "agent stopping");
 	stop(&parts);
 	return 0;
 }

@@ -72,8 +72,8 @@ set_docker_up(struct mirror *mirror, bool up)
 	if (atomic_exchange(&mirror->docker_up, up) == up)
 		return;
 	atomic_fetch_add(&mirror->docker_generation, 1);
-	log_event(up ? LOG_INFO : LOG_WARNING,
-	    up ? "Docker answers" : "Docker does not answer", { 0 });
+	log_message(up ? LOG_INFO : LOG_WARNING,
+	    up ? "Docker answers" : "Docker does not answer");
 }
 
 bool
@@ -313,7 +313,7 @@ run_refresher(void *context)
 
 	while (!atomic_load(&mirror->agent->stopping)) {
 		if (store == NULL &&
-		    store_open(mirror->agent->settings->state_directory,
+		    store_open(mirror->agent->settings->database_directory,
 			STORE_MIRROR, &store, &err) < 0) {
 			log_error(LOG_ERROR, "cannot open the store", &err);
 			clock_sleep_ms(RETRY_MS);

@@ -215,8 +215,8 @@ run_samples(void *context)
 		if (!mirror_docker_is_up(agent->mirror))
 			continue;
 		if (store == NULL &&
-		    store_open(agent->settings->state_directory, STORE_MIRROR,
-			&store, &err) < 0)
+		    store_open(agent->settings->database_directory,
+			STORE_MIRROR, &store, &err) < 0)
 			continue;
 		if (look(samples, store, &generation, &err) < 0)
 			log_error(LOG_WARNING, "cannot store samples", &err);

@@ -51,6 +51,8 @@ void log_fields(enum log_level level, const char *message,
 	    sizeof((const struct log_field[]){ __VA_ARGS__ }) / \
 		sizeof(struct log_field))
 
+#define log_message(level, message) log_fields((level), (message), NULL, 0)
+
 /* message with the error's code, message and detail. */
 void log_error(
     enum log_level level, const char *message, const struct error *err);

@@ -278,7 +278,7 @@ process_kill_marked(const char *entry)
 		if (!isdigit((unsigned char)found->d_name[0]) ||
 		    !is_marked(dirfd(proc), found->d_name, entry))
 			continue;
-		pid = (pid_t)atoi(found->d_name);
+		pid = (pid_t)strtol(found->d_name, NULL, 10);
 		if (pid == getpid())
 			continue;
 		group = getpgid(pid);

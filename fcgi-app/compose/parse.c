@@ -521,6 +521,19 @@ read_stream(struct reader *reader, struct node **out)
 	return result;
 }
 
+/* Whether a line, by any of the line breaks that YAML has, begins at at. */
+static bool
+begins_line(const char *text, const char *at)
+{
+	size_t before = (size_t)(at - text);
+
+	return before == 0 || at[-1] == '\n' || at[-1] == '\r' ||
+	    (before >= 2 && memcmp(at - 2, "\xc2\x85", 2) == 0) ||
+	    (before >= 3 &&
+		(memcmp(at - 3, "\xe2\x80\xa8", 3) == 0 ||
+		    memcmp(at - 3, "\xe2\x80\xa9", 3) == 0));
+}
+
 /*
  * libyaml compares each %TAG directive with all before it, and only then
  * says that there is a document: thousands of them take seconds.
@@ -531,8 +544,7 @@ has_tag_directive(const char *text, size_t length)
 	const char *at = text, *end = text + length;
 
 	while ((at = memmem(at, (size_t)(end - at), "%TAG", 4)) != NULL) {
-		/* All line breaks of YAML end in one of these bytes. */
-		if (at == text || strchr("\n\r\x85\xa8\xa9", at[-1]) != NULL)
+		if (begins_line(text, at))
 			return true;
 		at += 4;
 	}

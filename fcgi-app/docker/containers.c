@@ -56,7 +56,7 @@ read_health(const char *status)
 static int
 read_port_number(struct json_object *port, const char *name)
 {
-	int64_t number = json_integer(port, name, 0);
+	int64_t number = json_int(port, name, 0);
 
 	return number > 0 && number <= 65535 ? (int)number : 0;
 }
@@ -122,7 +122,7 @@ read_container(
 		.image_id = text_or_empty(row, "ImageID"),
 		.state = text_or_empty(row, "State"),
 		.status = text_or_empty(row, "Status"),
-		.created_at = json_integer(row, "Created", 0),
+		.created_at = json_int(row, "Created", 0),
 		.project = text_or_empty(labels, PROJECT_LABEL),
 		.service = text_or_empty(labels, SERVICE_LABEL),
 		.labels = labels,

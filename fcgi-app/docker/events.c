@@ -33,11 +33,11 @@ tell_event(struct reader *reader, struct json_object *object)
 		.id = text_or_empty(actor, "ID"),
 		.name = text_or_empty(attributes, "name"),
 		.project = text_or_empty(attributes, PROJECT_LABEL),
-		.time_ms = json_integer(object, "timeNano", 0) / 1000000,
+		.time_ms = json_int(object, "timeNano", 0) / 1000000,
 	};
 
 	if (event.time_ms == 0) {
-		event.time_ms = json_integer(object, "time", 0);
+		event.time_ms = json_int(object, "time", 0);
 		if (event.time_ms < INT64_MAX / 1000)
 			event.time_ms *= 1000;
 	}

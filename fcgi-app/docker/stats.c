@@ -5,7 +5,7 @@
 static uint64_t
 read_counter(struct json_object *object, const char *name)
 {
-	int64_t value = json_integer(object, name, 0);
+	int64_t value = json_int(object, name, 0);
 
 	return value > 0 ? (uint64_t)value : 0;
 }
@@ -69,7 +69,7 @@ read_cpu(struct json_object *cpu, struct docker_stats *out)
 {
 	struct json_object *usage = json_member(cpu, "cpu_usage");
 	struct json_object *each = json_member(usage, "percpu_usage");
-	int64_t count = json_integer(cpu, "online_cpus", 0);
+	int64_t count = json_int(cpu, "online_cpus", 0);
 
 	out->cpu_total_ns = read_counter(usage, "total_usage");
 	out->system_cpu_ns = read_counter(cpu, "system_cpu_usage");

@@ -60,7 +60,7 @@ static int
 open_store(struct request *request, struct store **store, struct error *err)
 {
 	if (*store == NULL &&
-	    store_open(request->app->settings->state_directory, STORE_READER,
+	    store_open(request->app->settings->database_directory, STORE_READER,
 		store, err) < 0)
 		return -1;
 	request->store = *store;
@@ -174,14 +174,50 @@ answer(struct request *request, struct reply *reply,
 	return request->route->handle(request, reply, err);
 }
 
+/* RFC 9110, section 15; clients of HTTP/1.1 may show it. */
+static const char *
+reason_of(int status)
+{
+	static const struct {
+		int status;
+		const char *reason;
+	} reasons[] = {
+		{ 200, "OK" },
+		{ 201, "Created" },
+		{ 202, "Accepted" },
+		{ 304, "Not Modified" },
+		{ 400, "Bad Request" },
+		{ 401, "Unauthorized" },
+		{ 403, "Forbidden" },
+		{ 404, "Not Found" },
+		{ 405, "Method Not Allowed" },
+		{ 409, "Conflict" },
+		{ 412, "Precondition Failed" },
+		{ 413, "Content Too Large" },
+		{ 415, "Unsupported Media Type" },
+		{ 429, "Too Many Requests" },
+		{ 500, "Internal Server Error" },
+		{ 502, "Bad Gateway" },
+		{ 503, "Service Unavailable" },
+		{ 504, "Gateway Timeout" },
+		{ 507, "Insufficient Storage" },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
+		if (reasons[i].status == status)
+			return reasons[i].reason;
+	return "";
+}
+
 static void
 write_reply(const struct request *request, const struct reply *reply)
 {
 	auto_buffer struct buffer head = BUFFER(8192);
 	size_t i;
 
-	buffer_printf(&head, "Status: %d\r\nX-Request-Id: %s\r\n",
-	    reply->status, request->id);
+	buffer_printf(&head, "Status: %d %s\r\nX-Request-Id: %s\r\n",
+	    reply->status, reason_of(reply->status), request->id);
 	for (i = 0; i < reply->header_count; i++)
 		buffer_printf(&head, "%s: %s\r\n", reply->headers[i].name,
 		    reply->headers[i].value);

@@ -76,7 +76,7 @@ stream_begin(struct request *request, struct reply *reply, struct stream *out,
 {
 	struct stream_places *places = request->app->streams;
 	const char *head = arena_printf(request->arena,
-	    "Status: 200\r\nContent-Type: text/event-stream\r\n"
+	    "Status: 200 OK\r\nContent-Type: text/event-stream\r\n"
 	    "Cache-Control: no-store\r\nX-Accel-Buffering: no\r\n"
 	    "X-Request-Id: %s\r\n\r\n",
 	    request->id);

@@ -100,7 +100,7 @@ json_text(struct json_object *object, const char *name)
 }
 
 int64_t
-json_integer(struct json_object *object, const char *name, int64_t fallback)
+json_int(struct json_object *object, const char *name, int64_t fallback)
 {
 	struct json_object *member = json_member(object, name);
 

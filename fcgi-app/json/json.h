@@ -42,7 +42,7 @@ int json_parse_trusted(const char *text, size_t length,
  */
 struct json_object *json_member(struct json_object *object, const char *name);
 const char *json_text(struct json_object *object, const char *name);
-int64_t json_integer(
+int64_t json_int(
     struct json_object *object, const char *name, int64_t fallback);
 bool json_boolean(struct json_object *object, const char *name, bool fallback);
 
