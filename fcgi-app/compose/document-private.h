@@ -61,12 +61,19 @@ int tree_parse(const struct tree_kind *kind, const char *text, size_t length,
 int node_invalid(struct error *err, const struct node *node, const char *format,
     ...) __attribute__((format(printf, 3, 4)));
 
+/* Bytes of the line break, by YAML, that the text begins with; 0 for none. */
+size_t line_break_length(const char *text, size_t length);
+
 uint32_t key_hash(const char *text, size_t length);
 /* The value of the key, or NULL; NULL for what is no mapping. */
 struct node *node_member(const struct node *mapping, const char *key);
 /* The text of a scalar member, or NULL. */
 const char *node_member_text(const struct node *mapping, const char *key);
-bool node_is_scalar(const struct node *node);
+static inline bool
+node_is_scalar(const struct node *node)
+{
+	return node != NULL && node->type == NODE_SCALAR;
+}
 /* NULL, or a plain scalar that says null. */
 bool node_is_null(const struct node *node);
 

@@ -344,12 +344,11 @@ document_interpolate(struct document *document,
 	};
 	size_t i;
 
-	interpolation.sorted = arena_array(
-	    document->arena, count + 1, sizeof *interpolation.sorted);
+	interpolation.sorted =
+	    arena_array(document->arena, count + 1, sizeof(void *));
 	for (i = 0; i < count; i++)
 		interpolation.sorted[i] = &variables[i];
-	qsort(interpolation.sorted, count, sizeof *interpolation.sorted,
-	    compare_variables);
+	qsort(interpolation.sorted, count, sizeof(void *), compare_variables);
 	if (interpolate_document(&interpolation, document) < 0)
 		return -1;
 	document_list_services(document);

@@ -213,7 +213,7 @@ check_path(struct check *check, const struct node *node, const char *text,
 int
 check_local_path(struct check *check, const struct node *node, const char *key)
 {
-	const char *path;
+	const char *path = NULL;
 
 	if (!node_is_scalar(node))
 		return check_invalid(check, node, "'%s' must be a path", key);
@@ -224,7 +224,7 @@ int
 check_mounted_file(
     struct check *check, const struct node *node, const char *key)
 {
-	const char *path;
+	const char *path = NULL;
 
 	if (!node_is_scalar(node))
 		return check_invalid(check, node, "'%s' must be a path", key);
@@ -238,7 +238,7 @@ static int
 check_bind(struct check *check, const struct node *node, const char *source,
     bool writable)
 {
-	const char *path;
+	const char *path = NULL;
 
 	if (check_path(check, node, source, &path) < 0)
 		return -1;
@@ -381,6 +381,7 @@ check_long_volume(struct check *check, const struct node *node)
 		NULL };
 	const char *type = node_member_text(node, "type");
 	const struct node *source = node_member(node, "source");
+	const char *source_text = node_member_text(node, "source");
 	const struct node *read_only = node_member(node, "read_only");
 
 	if (check_known_keys(check, node, "volumes", keys) < 0)
@@ -395,18 +396,18 @@ check_long_volume(struct check *check, const struct node *node)
 	if (type == NULL)
 		return check_invalid(check, node, "a mount needs a 'type'");
 	if (strcmp(type, "bind") == 0) {
-		if (node_is_null(source))
+		if (source_text == NULL)
 			return check_invalid(
 			    check, node, "a bind mount needs a 'source'");
 		/* Writable unless all readers agree that it is not. */
-		return check_bind(check, source, source->text,
+		return check_bind(check, source, source_text,
 		    !node_is_scalar(read_only) ||
 			strcasecmp(read_only->text, "true") != 0);
 	}
 	if (strcmp(type, "volume") == 0)
-		return node_is_null(source)
+		return source_text == NULL
 			   ? 0
-			   : check_volume_name(check, source, source->text);
+			   : check_volume_name(check, source, source_text);
 	if (strcmp(type, "tmpfs") == 0 || strcmp(type, "image") == 0)
 		return 0;
 	return check_refuse(

@@ -213,8 +213,8 @@ copy_node(struct reader *reader, const yaml_event_t *event,
 		return fail_event(
 		    reader, event, "aliases make this larger than 4 MiB");
 	if (from->type == NODE_SEQUENCE)
-		node->items = arena_array(
-		    reader->arena, from->count, sizeof *node->items);
+		node->items =
+		    arena_array(reader->arena, from->count, sizeof(void *));
 	if (from->type == NODE_MAPPING)
 		node->entries = arena_array(
 		    reader->arena, from->count, sizeof *node->entries);
@@ -222,7 +222,7 @@ copy_node(struct reader *reader, const yaml_event_t *event,
 		const struct node *child = from->type == NODE_SEQUENCE
 					       ? from->items[i]
 					       : from->entries[i].value;
-		struct node *copy;
+		struct node *copy = NULL;
 
 		if (copy_node(reader, event, child, depth + 1, &copy) < 0)
 			return -1;
@@ -281,7 +281,7 @@ read_sequence(struct reader *reader, int depth, struct node *node)
 			return result;
 		if (node->count == allocated)
 			node->items = grow(reader->arena, node->items,
-			    node->count, &allocated, sizeof *node->items);
+			    node->count, &allocated, sizeof(void *));
 		node->items[node->count++] = item;
 	}
 }
@@ -320,7 +320,7 @@ check_key(
 	char text[KEY_MAXIMUM + 40];
 	size_t i;
 
-	if (key->type != NODE_SCALAR ||
+	if (!node_is_scalar(key) ||
 	    (key->plain && scalar_resolve(key->text) != SCALAR_STRING))
 		return fail_node(reader, key, "a key that is no string");
 	if (key->length > KEY_MAXIMUM)
@@ -413,7 +413,8 @@ read_mapping(struct reader *reader, int depth, struct node *node)
 		yaml_event_delete(&event);
 		if (end)
 			return apply_merge(reader, node, allocated);
-		if (result < 0 || check_key(reader, node, key) < 0 ||
+		if (result < 0 || key == NULL ||
+		    check_key(reader, node, key) < 0 ||
 		    next_event(reader, &event) < 0)
 			return -1;
 		result = read_node(reader, &event, depth + 1, &value);
@@ -521,17 +522,29 @@ read_stream(struct reader *reader, struct node **out)
 	return result;
 }
 
-/* Whether a line, by any of the line breaks that YAML has, begins at at. */
+size_t
+line_break_length(const char *text, size_t length)
+{
+	static const char *const breaks[] = { "\r\n", "\r", "\n", "\xc2\x85",
+		"\xe2\x80\xa8", "\xe2\x80\xa9", NULL };
+	size_t i;
+
+	for (i = 0; breaks[i] != NULL; i++)
+		if (length >= strlen(breaks[i]) &&
+		    memcmp(text, breaks[i], strlen(breaks[i])) == 0)
+			return strlen(breaks[i]);
+	return 0;
+}
+
 static bool
 begins_line(const char *text, const char *at)
 {
-	size_t before = (size_t)(at - text);
+	size_t before = (size_t)(at - text), size;
 
-	return before == 0 || at[-1] == '\n' || at[-1] == '\r' ||
-	    (before >= 2 && memcmp(at - 2, "\xc2\x85", 2) == 0) ||
-	    (before >= 3 &&
-		(memcmp(at - 3, "\xe2\x80\xa8", 3) == 0 ||
-		    memcmp(at - 3, "\xe2\x80\xa9", 3) == 0));
+	for (size = 1; size <= 3 && size <= before; size++)
+		if (line_break_length(at - size, size) == size)
+			return true;
+	return before == 0;
 }
 
 /*
@@ -620,12 +633,6 @@ node_member(const struct node *mapping, const char *key)
 		return NULL;
 	entry = find_entry(mapping, key, length, key_hash(key, length));
 	return entry != NULL ? entry->value : NULL;
-}
-
-bool
-node_is_scalar(const struct node *node)
-{
-	return node != NULL && node->type == NODE_SCALAR;
 }
 
 bool

@@ -318,7 +318,8 @@ fail_by_output(struct capture *capture, int exit_code, struct error *err)
 	lower[capture->length] = '\0';
 	while (failure->words != NULL && strstr(lower, failure->words) == NULL)
 		failure++;
-	if (failure->code != NULL && strcmp(failure->code, "PORT_IN_USE") == 0)
+	if (failure->words != NULL && failure->code != NULL &&
+	    strcmp(failure->code, "PORT_IN_USE") == 0)
 		port = find_port(lower, failure->words);
 	if (port > 0)
 		error_set(err, failure->kind, failure->code, "port %d is taken",

@@ -176,23 +176,10 @@ line_start(const struct document *document, unsigned int line)
 	size_t at = 0, length = document->source_length;
 
 	while (line > 1 && at < length) {
-		size_t left = length - at;
+		size_t size = line_break_length(text + at, length - at);
 
-		if (text[at] == '\r' && left > 1 && text[at + 1] == '\n')
-			at += 2;
-		else if (text[at] == '\r' || text[at] == '\n')
-			at++;
-		else if (left > 1 && memcmp(text + at, "\xc2\x85", 2) == 0)
-			at += 2;
-		else if (left > 2 &&
-			 (memcmp(text + at, "\xe2\x80\xa8", 3) == 0 ||
-			     memcmp(text + at, "\xe2\x80\xa9", 3) == 0))
-			at += 3;
-		else {
-			at++;
-			continue;
-		}
-		line--;
+		at += size > 0 ? size : 1;
+		line -= size > 0;
 	}
 	return at;
 }

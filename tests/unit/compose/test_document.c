@@ -286,6 +286,8 @@ bombs_are_refused_at_once(void **state)
 	assert_quick(f, buffer_string(&tags), 100);
 	assert_non_null(strstr(f->err.message, "%TAG"));
 	buffer_clear(&tags);
+	/* The last byte of U+6028 is one of a line break's. */
+	assert_int_equal(parse(f, "a: \"\xe6\x80\xa8%TAG\"\n"), 0);
 	buffer_text(&laughs, "a0: &a0 lol\n");
 	for (level = 1; level < 10; level++)
 		buffer_printf(&laughs,
