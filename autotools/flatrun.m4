@@ -61,3 +61,11 @@ AC_DEFUN([FLATRUN_MISSING_LIBRARIES], [
 AS_IF([test -n "$missing_libraries"],
     [AC_MSG_ERROR([these libraries are missing:$missing_libraries])])
 ])
+
+# FLATRUN_BUILD_FACTS: when, and from which commit; SOURCE_DATE_EPOCH counts.
+AC_DEFUN([FLATRUN_BUILD_FACTS], [
+build_time=`date -u -d "@${SOURCE_DATE_EPOCH:-$(date +%s)}" +%Y-%m-%dT%H:%M:%SZ`
+git_commit=`cd "$srcdir" && git rev-parse --short=12 HEAD 2>/dev/null`
+AC_DEFINE_UNQUOTED([BUILD_TIME], ["$build_time"], [When it was configured.])
+AC_DEFINE_UNQUOTED([GIT_COMMIT], ["$git_commit"], [The commit, or "".])
+])

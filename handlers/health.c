@@ -22,8 +22,8 @@ get_health(struct request *request, struct reply *reply, struct error *err)
 	    heartbeat.stale || !heartbeat.docker_up ? "degraded" : "healthy");
 	json_put_text(data, "agent", "flatrun");
 	json_put_text(version, "version", PACKAGE_VERSION);
-	json_put_text(version, "build_time", "");
-	json_put_text(version, "git_commit", "");
+	json_put_text(version, "build_time", BUILD_TIME);
+	json_put_text(version, "git_commit", GIT_COMMIT);
 	json_put(data, "version", version);
 	json_put_text(data, "agent_status", heartbeat.stale ? "down" : "up");
 	json_put_text(data, "docker_status",

@@ -10,6 +10,13 @@
 
 #define LEFTOVER_PREFIX 13 /* twelve digits and '_' */
 
+/* The output so far is on record while the job runs. */
+static void
+on_output(void *context)
+{
+	run_store_output(context);
+}
+
 static int
 run_compose(struct run *run, const char *project, struct buffer *output,
     const char *const *arguments, struct error *err)
@@ -23,6 +30,8 @@ run_compose(struct run *run, const char *project, struct buffer *output,
 		.timeout_ms = run->agent->settings->default_timeout_ms,
 		.cancel = run->cancel,
 		.output = output,
+		.on_output = on_output,
+		.context = run,
 	};
 
 	if (agent_compose_program(run->agent, &program, err) < 0)

@@ -129,6 +129,9 @@ struct compose_run {
 	int64_t timeout_ms;
 	const atomic_bool *cancel;
 	struct buffer *output;     /* bounded; overflow drops, never fails */
+	/* Called in this thread when output has grown; may be NULL. */
+	void (*on_output)(void *context);
+	void *context;
 };
 
 /*

@@ -192,7 +192,7 @@ write_checked(struct compose *compose, const char *name, struct error *err)
 
 /* What a run says: all of it for the job, the end of it for the error. */
 struct capture {
-	struct buffer *output;
+	const struct compose_run *run;
 	char tail[TAIL_SIZE + 1];
 	size_t length;
 };
@@ -205,8 +205,10 @@ capture_output(void *context, const char *bytes, size_t length)
 	size_t old = capture->length < TAIL_SIZE - keep ? capture->length
 							: TAIL_SIZE - keep;
 
-	if (capture->output != NULL)
-		append_output(capture->output, bytes, length);
+	if (capture->run->output != NULL)
+		append_output(capture->run->output, bytes, length);
+	if (capture->run->on_output != NULL)
+		capture->run->on_output(capture->run->context);
 	memmove(capture->tail, capture->tail + capture->length - old, old);
 	memcpy(capture->tail + old, bytes + length - keep, keep);
 	capture->length = old + keep;
@@ -394,7 +396,7 @@ run_program(struct compose *compose, const char *name,
 		run->mark,
 		NULL,
 	};
-	struct capture capture = { .output = run->output };
+	struct capture capture = { .run = run };
 	struct process_options options = {
 		.argv = argv,
 		.environment = environment,
