@@ -27,17 +27,13 @@ render_container(const struct mirror_container *container, struct arena *arena)
 
 	json_put_text(
 	    object, "id", arena_strndup(arena, container->id, SHORT_ID));
-	json_put_text(object, "full_id", container->id);
 	json_put_text(object, "name", container->name);
 	json_put_text(object, "image", container->image);
-	json_put_text(object, "image_id", container->image_id);
 	json_put_text(object, "state", container->state);
 	json_put_text(object, "status", container->status);
 	if (container->health[0] != '\0')
 		json_put_text(object, "health", container->health);
 	json_put(object, "ports", parse_stored(container->ports));
-	json_put(object, "networks", parse_stored(container->networks));
-	json_put(object, "labels", parse_stored(container->labels));
 	json_put_text(object, "created",
 	    clock_text_ms(arena, container->created_at * 1000));
 	if (container->project[0] != '\0') {

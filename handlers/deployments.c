@@ -400,8 +400,10 @@ is_port_text(const char *text)
 #define PORT_EXPECTED "a port number from 1 to 65535"
 
 static const struct field port_fields[] = {
-	INTEGER_FIELD(struct port_input, container_port, OPTIONAL, 1, 65535),
-	INTEGER_FIELD(struct port_input, container, OPTIONAL, 1, 65535),
+	CODED_INTEGER_FIELD(struct port_input, container_port, OPTIONAL, 1,
+	    65535, "INVALID_PORT"),
+	CODED_INTEGER_FIELD(
+	    struct port_input, container, OPTIONAL, 1, 65535, "INVALID_PORT"),
 	CODED_FIELD(struct port_input, host_port, OPTIONAL, is_port_text,
 	    PORT_EXPECTED, "INVALID_PORT"),
 	CODED_FIELD(struct port_input, host, OPTIONAL, is_port_text,
@@ -432,7 +434,8 @@ static const struct field create_fields[] = {
 	    compose_image_is_valid, "an image reference", "INVALID_IMAGE"),
 	CODED_FIELD(struct create_input, host_port, OPTIONAL, is_port_text,
 	    PORT_EXPECTED, "INVALID_PORT"),
-	INTEGER_FIELD(struct create_input, container_port, OPTIONAL, 1, 65535),
+	CODED_INTEGER_FIELD(struct create_input, container_port, OPTIONAL, 1,
+	    65535, "INVALID_PORT"),
 	BOOL_FIELD(struct create_input, map_ports, OPTIONAL),
 	BOOL_FIELD(struct create_input, auto_start, OPTIONAL),
 	LIST_FIELD(struct create_input, ports, OPTIONAL, struct port_input,

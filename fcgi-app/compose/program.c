@@ -379,6 +379,20 @@ build_arguments(struct compose *compose, const char *name,
 	return *arguments == NULL ? 0 : -1;
 }
 
+/* Version 1 ends in Python's words when Docker does not answer: files and
+ * lines of its own program, which say nothing to the client. */
+static void
+drop_traceback(struct buffer *output)
+{
+	const char *start = output != NULL
+				? strstr(buffer_string(output),
+				      "Traceback (most recent call last)")
+				: NULL;
+
+	if (start != NULL)
+		buffer_truncate(output, (size_t)(start - output->bytes));
+}
+
 static int
 run_program(struct compose *compose, const char *name,
     const struct compose_run *run, const char *const *arguments,
@@ -414,6 +428,7 @@ run_program(struct compose *compose, const char *name,
 		    err, ERR_INTERNAL, NULL, "too many arguments for Compose");
 	if (process_run(&options, &result, err) < 0)
 		return -1;
+	drop_traceback(run->output);
 	if (result.cancelled)
 		return error_set(
 		    err, ERR_CONFLICT, "JOB_CANCELLED", "cancelled");

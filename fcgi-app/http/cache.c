@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define ENTRY_COUNT 16
-#define BYTES_MAXIMUM (4 * 1024 * 1024)
+#define BYTES_MAXIMUM (8 * 1024 * 1024)
 
 struct entry {
 	char *key;

@@ -111,6 +111,14 @@ struct field {
 		.offset = FIELD_OFFSET(type_, member_, int64_t),     \
 		.minimum = (minimum_), .maximum = (maximum_)         \
 	}
+#define CODED_INTEGER_FIELD(                                                  \
+    type_, member_, presence_, minimum_, maximum_, code_)                     \
+	{                                                                     \
+		.name = #member_, .type = FIELD_INTEGER,                      \
+		.presence = (presence_),                                      \
+		.offset = FIELD_OFFSET(type_, member_, int64_t),              \
+		.code = (code_), .minimum = (minimum_), .maximum = (maximum_) \
+	}
 #define OBJECT_FIELD(type_, member_, presence_)                              \
 	{                                                                    \
 		.name = #member_, .type = FIELD_OBJECT,                      \
