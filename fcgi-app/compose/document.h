@@ -61,8 +61,9 @@ int document_interpolate(struct document *document,
  */
 struct compose_policy {
 	const char *const *allow; /* NULL-ended */
-	const char *const *bind_paths; /* absolute host directories that may be
-					  mounted, with all beneath; NULL-ended */
+	/* Absolute host directories that may be mounted, with all beneath;
+	 * NULL-ended. */
+	const char *const *bind_paths;
 };
 
 int document_check(const struct document *document,

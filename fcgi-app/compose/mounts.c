@@ -396,7 +396,7 @@ check_long_volume(struct check *check, const struct node *node)
 	if (type == NULL)
 		return check_invalid(check, node, "a mount needs a 'type'");
 	if (strcmp(type, "bind") == 0) {
-		if (source_text == NULL)
+		if (source == NULL || source_text == NULL)
 			return check_invalid(
 			    check, node, "a bind mount needs a 'source'");
 		/* Writable unless all readers agree that it is not. */
@@ -405,7 +405,7 @@ check_long_volume(struct check *check, const struct node *node)
 			strcasecmp(read_only->text, "true") != 0);
 	}
 	if (strcmp(type, "volume") == 0)
-		return source_text == NULL
+		return source == NULL || source_text == NULL
 			   ? 0
 			   : check_volume_name(check, source, source_text);
 	if (strcmp(type, "tmpfs") == 0 || strcmp(type, "image") == 0)

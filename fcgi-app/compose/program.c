@@ -40,7 +40,7 @@ parse_version(const char *text, struct compose_program *out)
 		return -1;
 	memcpy(out->version, text, length);
 	out->version[length] = '\0';
-	out->major = atoi(out->version);
+	out->major = (int)strtol(out->version, NULL, 10);
 	return out->major >= 1 ? 0 : -1;
 }
 
@@ -277,6 +277,14 @@ static const struct failure failures[] = {
 	{ NULL, ERR_UPSTREAM, "COMPOSE_FAILED", "Compose failed" },
 };
 
+static int
+port_of(const char *digits)
+{
+	long port = strtol(digits, NULL, 10);
+
+	return port < 65536 ? (int)port : 0;
+}
+
 /*
  * The digits before the words that a Docker Engine ends with: "Bind for
  * 0.0.0.0:8080 failed: port is already allocated". 0 when there are none.
@@ -290,7 +298,7 @@ find_port(const char *text, const char *words)
 		return 0;
 	for (at = end; at > text && *at != '\n'; at--)
 		if (*at == ':' && isdigit((unsigned char)at[1]))
-			return atoi(at + 1) < 65536 ? atoi(at + 1) : 0;
+			return port_of(at + 1);
 	return 0;
 }
 
@@ -340,10 +348,9 @@ fail_by_output(struct capture *capture, int exit_code, struct error *err)
 static size_t
 add_ansi(const struct compose_program *program, const char **argv, size_t count)
 {
-	int minor = 0;
+	const char *dot = strchr(program->version, '.');
+	long minor = dot != NULL ? strtol(dot + 1, NULL, 10) : 0;
 
-	if (sscanf(program->version, "%*d.%d", &minor) != 1)
-		minor = 0;
 	if (program->major == 1 && minor < 29) {
 		argv[count++] = "--no-ansi";
 		return count;

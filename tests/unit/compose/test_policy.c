@@ -524,7 +524,8 @@ make_tree(void **state)
 	struct tree *tree = xcalloc(1, sizeof *tree);
 	struct error err;
 
-	strcpy(tree->path, "/tmp/flatrun-test-XXXXXX");
+	snprintf(
+	    tree->path, sizeof tree->path, "%s", "/tmp/flatrun-test-XXXXXX");
 	assert_non_null(mkdtemp(tree->path));
 	tree->fd = file_open_root(tree->path, &err);
 	assert_true(tree->fd >= 0);

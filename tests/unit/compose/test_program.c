@@ -34,7 +34,7 @@ setup(void **state)
 {
 	struct fixture *f = xcalloc(1, sizeof *f);
 
-	strcpy(f->root, "/tmp/flatrun-test-XXXXXX");
+	snprintf(f->root, sizeof f->root, "%s", "/tmp/flatrun-test-XXXXXX");
 	assert_non_null(mkdtemp(f->root));
 	f->fd = file_open_root(f->root, &f->err);
 	assert_true(f->fd >= 0);
@@ -86,7 +86,7 @@ use_script(struct fixture *f, const char *script)
 	    0);
 	snprintf(
 	    f->program.path, sizeof f->program.path, "%s/program", f->root);
-	strcpy(f->program.version, "2.26.1");
+	snprintf(f->program.version, sizeof f->program.version, "%s", "2.26.1");
 	f->program.major = 2;
 }
 

@@ -32,7 +32,7 @@ setup(void **state)
 {
 	struct fixture *f = xcalloc(1, sizeof *f);
 
-	strcpy(f->root, "/tmp/flatrun-test-XXXXXX");
+	snprintf(f->root, sizeof f->root, "%s", "/tmp/flatrun-test-XXXXXX");
 	assert_non_null(mkdtemp(f->root));
 	f->fd = file_open_root(f->root, &f->err);
 	assert_true(f->fd >= 0);
