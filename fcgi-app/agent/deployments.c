@@ -215,6 +215,25 @@ start_deployment(struct run *run, struct error *err)
 	return failed;
 }
 
+/*
+ * Files that cannot run, or a disk that has no room for the checked document,
+ * are no reason to keep containers: they are found by their labels then.
+ */
+static int
+by_files_or_labels(struct run *run, const struct loaded *loaded,
+    int (*by_files)(struct run *, const char *, struct error *),
+    int (*by_labels)(struct run *, const char *, struct error *),
+    struct error *err)
+{
+	if (loaded->document != NULL) {
+		if (by_files(run, loaded->project, err) == 0)
+			return 0;
+		if (err->kind != ERR_STORAGE_FULL)
+			return -1;
+	}
+	return by_labels(run, loaded->project, err);
+}
+
 static int
 stop_deployment(struct run *run, struct error *err)
 {
@@ -223,9 +242,8 @@ stop_deployment(struct run *run, struct error *err)
 
 	if (load(run, &loaded, err) < 0)
 		return -1;
-	failed = loaded.document != NULL
-		     ? project_stop(run, loaded.project, err)
-		     : project_stop_containers(run, loaded.project, err);
+	failed = by_files_or_labels(
+	    run, &loaded, project_stop, project_stop_containers, err);
 	refresh(run, loaded.project);
 	return failed;
 }
@@ -394,10 +412,8 @@ delete_deployment(struct run *run, struct error *err)
 	if (decode(run, delete_fields, &arguments, err) < 0 ||
 	    load(run, &loaded, err) < 0)
 		return -1;
-	/* Files that cannot run are no reason to keep containers. */
-	if ((loaded.document != NULL ? project_down(run, loaded.project, err)
-				     : project_remove_containers(
-					   run, loaded.project, err)) < 0) {
+	if (by_files_or_labels(run, &loaded, project_down,
+		project_remove_containers, err) < 0) {
 		refresh(run, loaded.project);
 		return -1;
 	}

@@ -2,6 +2,7 @@
 
 #include "app.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "http/token.h"
 #include "settings/settings.h"
 #include "store/throttle.h"
@@ -82,6 +83,25 @@ refuse_key(struct error *err)
 	    err, ERR_UNAUTHENTICATED, "INVALID_API_KEY", "Invalid API key");
 }
 
+/* What cannot be noted, on a full disk for one, must not lock anybody out. */
+static void
+note_failure(struct request *request)
+{
+	struct error err;
+
+	if (store_throttle_note(request->store, request->address, &err) < 0)
+		log_error(LOG_WARNING, "cannot note a failed login", &err);
+}
+
+static void
+note_use(struct request *request, const char *key_id)
+{
+	struct error err;
+
+	if (store_key_touch(request->store, key_id, &err) < 0)
+		log_error(LOG_WARNING, "cannot note the use of a key", &err);
+}
+
 int
 authenticate_key(struct request *request, const char *text, struct error *err)
 {
@@ -98,13 +118,12 @@ authenticate_key(struct request *request, const char *text, struct error *err)
 			return -1;
 	}
 	if (!found) {
-		if (store_throttle_note(request->store, request->address, err) <
-		    0)
-			return -1;
+		note_failure(request);
 		return refuse_key(err);
 	}
 	identify(request, "key", key.id, key.name, key.role);
-	return store_key_touch(request->store, key.id, err);
+	note_use(request, key.id);
+	return 0;
 }
 
 static int

@@ -386,9 +386,13 @@ store_quick_check(struct store *store, struct error *err)
 int
 store_checkpoint(struct store *store, struct error *err)
 {
-	/* TRUNCATE holds the write lock; a busy reader only postpones it. */
+	/*
+	 * RESTART holds the write lock; a busy reader only postpones it. The
+	 * log keeps its size: on a full disk there is room for what is
+	 * written over its beginning.
+	 */
 	int code = sqlite3_wal_checkpoint_v2(
-	    store->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	    store->db, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
 
 	if (code == SQLITE_OK || (code & 0xFF) == SQLITE_BUSY)
 		return 0;
