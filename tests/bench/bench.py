@@ -1,0 +1,484 @@
+"""Measures the service beside what does the same work, and prints a table.
+
+Started by run, in name spaces of its own. Every number is the median of
+several rounds, in which the service and its reference take turns.
+"""
+
+import argparse
+import dataclasses
+import os
+import re
+import subprocess
+import sys
+import time
+
+from clients import wait_until
+from engine import DOCKER
+from measure import (
+    Loop, descriptors, in_parallel, median, percentile, program, pss_kib,
+    request_text, timed, wrk, wrk_command,
+)
+from service import COMPOSE
+from stand import Stand
+
+THREE_SERVICES = "services:\n" + "".join(
+    f"  {name}:\n    image: test/web:1\n" for name in ("one", "two", "three")
+)
+MS = 1000
+GROWTH_ALLOWED_KIB = 128  # the kernel counts pages, 4 KiB for each process
+
+
+@dataclasses.dataclass
+class Row:
+    name: str
+    ours: str
+    reference: str = ""
+    ratio: str = ""
+    aim: str = ""
+    met: bool | None = None
+
+    def cells(self):
+        met = {True: "yes", False: "NO", None: ""}[self.met]
+        return (self.name, self.ours, self.reference, self.ratio, self.aim,
+                met)
+
+
+def ms(seconds):
+    value = seconds * MS
+    return f"{value:.3f} ms" if value < 10 else f"{value:.0f} ms"
+
+
+def mib(kib):
+    return f"{kib / 1024:.1f} MiB"
+
+
+def per_second(rate):
+    return f"{rate:.0f}/s"
+
+
+class Bench:
+    def __init__(self, stand, quick):
+        self.stand = stand
+        self.service = stand.service
+        self.quick = quick
+        self.rows = []
+
+    def rounds(self, count):
+        return max(1, count // 3) if self.quick else count
+
+    def say(self, text):
+        print(f"{time.monotonic() - STARTED:5.0f}s  {text}", file=sys.stderr,
+              flush=True)
+
+    def add(self, *cells, **more):
+        row = Row(*cells, **more)
+        self.rows.append(row)
+        self.say("  ".join(cell for cell in row.cells() if cell))
+
+    def loop(self):
+        return Loop(("127.0.0.1", self.service.port))
+
+    def get(self, target, *headers):
+        return request_text(target, self.stand.token, headers)
+
+    def url(self, target):
+        return f"http://127.0.0.1:{self.service.port}{target}"
+
+    def tag(self, loop, target):
+        """The present ETag of a list."""
+        status, _, head = loop.once(self.get(target))
+        assert status == 200, head
+        return re.search(rb"\r\netag: (\S+)", head, re.I)[1].decode()
+
+    # Lists
+
+    def list_latency(self, count, aim_s):
+        self.stand.grow(count)
+        loop, engine = self.loop(), Loop(self.stand.engine.socket)
+        target = "/api/deployments"
+        listing = self.get(target)
+        cached = self.get(target, f"If-None-Match: {self.tag(loop, target)}")
+        engine_list = request_text("/containers/json?all=1")
+        full, unchanged, reference = [], [], []
+        for _ in range(self.rounds(5)):
+            full.append(loop.seconds(listing, 200, 200))
+            size = loop.length
+            unchanged.append(loop.seconds(cached, 304, 300))
+            reference.append(engine.seconds(
+                engine_list, 200, 20 if count <= 100 else 5
+            ))
+        loop.close()
+        engine.close()
+        engine_p50 = median(percentile(one, 50) for one in reference)
+        p50 = median(percentile(one, 50) for one in full)
+        fast_enough = count < 1000 or engine_p50 / p50 >= 20
+        self.add(
+            f"list of {count}, 200, p50 ({size // 1024} KiB)", ms(p50),
+            f"Engine's list {ms(engine_p50)}", f"{engine_p50 / p50:.0f}x",
+            f"< {ms(aim_s)}" + (", >= 20x" if count >= 1000 else ""),
+            p50 < aim_s and fast_enough,
+        )
+        self.add(
+            f"list of {count}, 200, p99",
+            ms(median(percentile(one, 99) for one in full)),
+            f"Engine's list {ms(median(max(one) for one in reference))} (max)",
+        )
+        p50 = median(percentile(one, 50) for one in unchanged)
+        self.add(
+            f"list of {count}, 304, p50", ms(p50),
+            f"Engine's list {ms(engine_p50)}", f"{engine_p50 / p50:.0f}x",
+            "< 0.300 ms", p50 < 0.0003,
+        )
+        self.add(
+            f"list of {count}, 304, p99",
+            ms(median(percentile(one, 99) for one in unchanged)),
+        )
+        self.list_with_compose(count)
+
+    def list_with_compose(self, count):
+        loop = self.loop()
+        ours = median(loop.seconds(self.get("/api/deployments"), 200, 20))
+        loop.close()
+        directory = self.service.path("deployments", self.stand.name(0))
+        commands = [(1, ("ps",)), (2, ("ls", "--all"))]
+        for major, arguments in commands:
+            if not COMPOSE[major]:
+                continue
+            theirs = timed(self.stand.compose, major, directory, *arguments)
+            what = "ps of one" if major == 1 else "ls --all"
+            self.add(
+                f"list of {count} against Compose {major}", ms(ours),
+                f"{what} {ms(theirs)}", f"{theirs / ours:.0f}x",
+            )
+
+    def lists(self):
+        self.list_latency(50, 0.001)
+        self.list_latency(200 if self.quick else 1000, 0.005)
+
+    # Requests per second
+
+    def throughput(self):
+        self.stand.grow(50)
+        seconds = 1 if self.quick else 3
+        targets = (
+            ("validate a token", "/api/auth/validate"),
+            ("one deployment", f"/api/deployments/{self.stand.name(0)}"),
+            ("newest job", "/api/jobs?limit=1"),
+            ("list of 50", "/api/deployments"),
+        )
+        rates = {target: [] for _, target in targets}
+        hello = []
+        for _ in range(self.rounds(5)):
+            hello.append(wrk(self.url("/hello"), None, 32, seconds))
+            for _, target in targets:
+                rates[target].append(
+                    wrk(self.url(target), self.stand.token, 32, seconds)
+                )
+        reference = median(hello)
+        for name, target in targets:
+            rate = median(rates[target])
+            small = target != "/api/deployments"
+            self.add(
+                f"requests/s, {name}", per_second(rate),
+                f"hello {per_second(reference)}", f"{rate / reference:.2f}",
+                ">= 0.50" if small else "",
+                rate / reference >= 0.5 if small else None,
+            )
+
+    # Memory
+
+    def mixed_requests(self):
+        """(request, status): of what clients ask all day, well and badly."""
+        loop, target = self.loop(), "/api/deployments"
+        tag = self.tag(loop, target)
+        loop.close()
+        name = self.stand.name(0)
+        return [
+            (self.get(target), 200),
+            (self.get(target, f"If-None-Match: {tag}"), 304),
+            (self.get(f"{target}/{name}"), 200),
+            (self.get(f"{target}/{name}/stats"), 200),
+            (self.get("/api/jobs?limit=1"), 200),
+            (self.get("/api/containers?limit=10"), 200),
+            (self.get("/api/auth/validate"), 200),
+            (self.get("/api/health"), 200),
+            (self.get(f"{target}/nobody"), 404),
+            (self.get(f"{target}?limit=x"), 400),
+            (request_text(target, "a.forged.token"), 401),
+        ]
+
+    def send_mixed(self, count, clients=32):
+        requests = self.mixed_requests()
+
+        def work(number):
+            loop = self.loop()
+            for one in range(count // clients):
+                request, status = requests[(number + one) % len(requests)]
+                loop.expect(request, status)
+            loop.close()
+
+        in_parallel(clients, work)
+
+    def total_pss(self):
+        return sum(pss_kib(one) for _, one in self.service.processes())
+
+    def total_descriptors(self):
+        return sum(descriptors(one) for _, one in self.service.processes())
+
+    def restart(self):
+        """Memory is measured in processes that have no past."""
+        for name in ("workers", "streams"):
+            self.service.stop_pool(name)
+        self.service.stop_agent()
+        self.service.start_agent()
+        for name in ("workers", "streams"):
+            self.service.start_pool(name)
+        self.service.wait_until_ready()
+        wait_until(self.stand.is_complete, 30, what="a complete mirror")
+
+    def memory(self):
+        self.stand.grow(50)
+        self.restart()
+        self.send_mixed(1024)
+        time.sleep(3 if self.quick else 10)
+        processes = self.service.processes()
+        sizes = [(role, one, pss_kib(one)) for role, one in processes]
+        idle = sum(size for _, _, size in sizes)
+        self.add("memory idle, all processes (PSS)", mib(idle), "", "",
+                 "< 20 MiB", idle < 20 * 1024)
+        for role, process, size in sizes:
+            self.add(f"  {role}: {program(process)}", mib(size))
+        self.memory_under_load()
+
+    def memory_under_load(self):
+        seconds = 3 if self.quick else 8
+        targets = ("/api/deployments", "/api/jobs?limit=1")
+        clients = [
+            subprocess.Popen(
+                wrk_command(self.url(one), self.stand.token, 50, seconds),
+                stdout=subprocess.DEVNULL,
+            ) for one in targets
+        ]
+        peak = 0
+        while any(one.poll() is None for one in clients):
+            peak = max(peak, self.total_pss())
+            time.sleep(0.25)
+        assert all(one.returncode == 0 for one in clients)
+        self.add("memory with 100 clients, peak (PSS)", mib(peak), "", "",
+                 "< 40 MiB", peak < 40 * 1024)
+
+    def growth(self):
+        self.stand.grow(50)
+        states = []
+        for count in (10016, 10016):
+            self.send_mixed(count)
+            time.sleep(1)
+            states.append((self.total_pss(), self.total_descriptors()))
+        (before, before_fds), (after, after_fds) = states
+        self.add(
+            "memory after 20,000 requests", mib(after),
+            f"after 10,000 {mib(before)}", f"{after - before:+d} KiB",
+            f"<= +{GROWTH_ALLOWED_KIB} KiB",
+            after - before <= GROWTH_ALLOWED_KIB,
+        )
+        self.add(
+            "descriptors after 20,000 requests", str(after_fds),
+            f"after 10,000 {before_fds}", f"{after_fds - before_fds:+d}",
+            "+0", after_fds <= before_fds,
+        )
+
+    # Starts of the service
+
+    def first_answer(self, start, wanted=b'"status":'):
+        """From start() to the first 200 of /api/health that has wanted."""
+        request = request_text(
+            "/api/health", None, ("Connection: close",)
+        )
+        loop = self.loop()
+        started = time.monotonic()
+        start()
+        while True:
+            status, _, head = loop.once(request)
+            if status == 200 and wanted in loop.body():
+                return time.monotonic() - started
+            assert time.monotonic() < started + 20, (head, loop.body())
+            time.sleep(0.001)
+
+    def forget_heartbeat(self):
+        try:
+            os.unlink(self.service.path("run", "agent", "heartbeat"))
+        except FileNotFoundError:
+            pass
+
+    def start_workers(self):
+        self.service.stop_pool("workers")
+        return self.first_answer(lambda: self.service.start_pool("workers"))
+
+    def start_agent(self):
+        self.service.stop_agent()
+        self.forget_heartbeat()
+        return self.first_answer(self.service.start_agent, b'"healthy"')
+
+    def start_all(self):
+        self.service.stop_pool("workers")
+        self.service.stop_agent()
+        self.forget_heartbeat()
+
+        def start():
+            self.service.start_agent()
+            self.service.start_pool("workers")
+
+        return self.first_answer(start, b'"healthy"')
+
+    def starts(self):
+        self.stand.grow(50)
+        for name, measure in (
+            ("workers: start to first 200", self.start_workers),
+            ("agent: start to healthy", self.start_agent),
+            ("both at once: start to healthy", self.start_all),
+        ):
+            taken = median(measure() for _ in range(self.rounds(5)))
+            self.add(name, ms(taken), "", "", "< 200 ms", taken < 0.2)
+
+    # Deployments
+
+    def create_three(self, name):
+        answer = self.stand.client.post("/deployments", {
+            "name": name, "compose_content": THREE_SERVICES,
+            "auto_start": False,
+        })
+        assert answer.status == 201, answer
+
+    def statistics(self):
+        name = "statistics"
+        client = self.stand.client.over_plain_http()
+        self.create_three(name)
+        answer = client.post(f"/deployments/{name}/start")
+        assert answer.status == 200, answer
+        wait_until(
+            lambda: len(client.get(f"/deployments/{name}/stats").json[
+                "services"]) == 3, 30, what="samples of three containers",
+        )
+        loop = self.loop()
+        request = self.get(f"/api/deployments/{name}/stats")
+        ours = median(
+            percentile(loop.seconds(request, 200, 200), 50)
+            for _ in range(self.rounds(5))
+        )
+        loop.close()
+        command = [DOCKER, "-H", f"unix://{self.stand.engine.socket}",
+                   "stats", "--no-stream"]
+        theirs = median(
+            timed(lambda: subprocess.run(
+                command, check=True, capture_output=True
+            )) for _ in range(self.rounds(3))
+        )
+        self.add(
+            "statistics of three containers, p50", ms(ours),
+            f"docker stats --no-stream {ms(theirs)}",
+            f"{theirs / ours:.0f}x", "< 5.000 ms", ours < 0.005,
+        )
+        answer = client.delete(f"/deployments/{name}")
+        assert answer.status == 200, answer
+
+    def start_by_service(self, client, name):
+        answer = client.post(f"/deployments/{name}/start")
+        assert answer.status == 200, answer
+        return answer.seconds
+
+    def compare_starts(self, major):
+        name, by_hand = f"start{major}", f"hand{major}"
+        client = self.stand.client.over_plain_http()
+        self.service.use_compose(major)
+        self.create_three(name)
+        ours_directory = self.service.path("deployments", name)
+        # Elsewhere, so that it is nobody's deployment.
+        directory = self.service.path(by_hand)
+        os.mkdir(directory)
+        with open(os.path.join(directory, "docker-compose.yml"), "w") as out:
+            out.write(THREE_SERVICES)
+        turns = (
+            ([], lambda: self.start_by_service(client, name), ours_directory),
+            ([], lambda: timed(
+                self.stand.compose, major, directory, "up", "-d",
+                "--remove-orphans"), directory),
+        )
+        # The first round warms up both.
+        for number in range(self.rounds(7) + 1):
+            for times, start, where in turns[::1 if number % 2 else -1]:
+                taken = start()
+                if number > 0:
+                    times.append(taken)
+                self.stand.compose(major, where, "down", "-t", "0")
+        ours, theirs = (median(times) for times, _, _ in turns)
+        self.add(
+            f"start of three services, Compose {major}", ms(ours),
+            f"by hand {ms(theirs)}", f"{(ours / theirs - 1) * 100:+.1f} %",
+            "<= +10 %", ours <= theirs * 1.1,
+        )
+        answer = client.delete(f"/deployments/{name}")
+        assert answer.status == 200, answer
+
+    def compose(self):
+        for major in (1, 2):
+            if COMPOSE[major]:
+                self.compare_starts(major)
+            else:
+                self.say(f"there is no Compose {major} here")
+
+    def print_table(self):
+        head = ("measured", "ours", "reference", "ratio", "aim", "met?")
+        table = [head, *(row.cells() for row in self.rows)]
+        widths = [max(len(row[one]) for row in table) for one in range(6)]
+        table.insert(1, tuple("-" * width for width in widths))
+        for row in table:
+            print("  ".join(
+                cell.ljust(width) for cell, width in zip(row, widths)
+            ).rstrip())
+
+
+# In this order: memory first, the thousand deployments last.
+MEASUREMENTS = (
+    "memory", "growth", "starts", "throughput", "statistics", "compose",
+    "lists",
+)
+STARTED = time.monotonic()
+
+
+def parse_options():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--only", action="append", choices=MEASUREMENTS)
+    return parser.parse_args()
+
+
+def print_circumstances(stand):
+    engine = stand.engine.api("/version")
+    versions = [
+        f"Compose {major}: {path}" for major, path in COMPOSE.items() if path
+    ]
+    print(
+        f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}, "
+        f"Linux {os.uname().release}, Docker Engine {engine['Version']}, "
+        + ", ".join(versions)
+    )
+
+
+def main():
+    options = parse_options()
+    stand = Stand(os.environ["FLATRUN_TEST_DIRECTORY"])
+    bench = Bench(stand, options.quick)
+    try:
+        stand.start()
+        print_circumstances(stand)
+        for name in MEASUREMENTS:
+            if options.only is None or name in options.only:
+                bench.say(name)
+                getattr(bench, name)()
+    finally:
+        stand.stop()
+    bench.print_table()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,165 @@
+"""Clients that cost little, and what the kernel says of processes."""
+
+import os
+import re
+import socket
+import statistics
+import subprocess
+import threading
+import time
+
+CONTENT_LENGTH = re.compile(rb"\r\ncontent-length: (\d+)", re.I)
+CHUNKED = re.compile(rb"\r\ntransfer-encoding: chunked", re.I)
+CLOSES = re.compile(rb"\r\nconnection: close", re.I)
+LAST_CHUNK = b"\r\n0\r\n\r\n"
+
+
+def percentile(values, percent):
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, len(ordered) * percent // 100)]
+
+
+def request_text(target, token=None, headers=()):
+    lines = [f"GET {target} HTTP/1.1", "Host: 127.0.0.1"]
+    if token is not None:
+        lines.append(f"Authorization: Bearer {token}")
+    return "\r\n".join([*lines, *headers, "", ""]).encode()
+
+
+class Loop:
+    """One kept connection to (address, port) or to the path of a socket."""
+
+    def __init__(self, address):
+        self.address = address
+        self.socket = None
+        self.buffer = bytearray(8 * 1024 * 1024)
+        self.view = memoryview(self.buffer)
+
+    def connect(self):
+        if isinstance(self.address, str):
+            self.socket = socket.socket(socket.AF_UNIX)
+        else:
+            self.socket = socket.socket()
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket.settimeout(60)
+        self.socket.connect(self.address)
+
+    def close(self):
+        if self.socket is not None:
+            self.socket.close()
+        self.socket = None
+
+    def is_complete(self, length, head_end):
+        head = bytes(self.view[:head_end])
+        if b" 304 " in head[:13]:
+            return True
+        found = CONTENT_LENGTH.search(head)
+        if found:
+            return length >= head_end + int(found[1])
+        if CHUNKED.search(head):
+            tail = bytes(self.view[length - len(LAST_CHUNK):length])
+            return tail == LAST_CHUNK
+        raise AssertionError(f"no length in {head!r}")
+
+    def once(self, request):
+        """(status, seconds, head) of one request; the body stays here."""
+        if self.socket is None:
+            self.connect()
+        started = time.perf_counter()
+        self.socket.sendall(request)
+        length = self.socket.recv_into(self.buffer)
+        head_end = self.buffer.find(b"\r\n\r\n", 0, length) + 4
+        assert head_end > 3, bytes(self.view[:length])
+        while not self.is_complete(length, head_end):
+            got = self.socket.recv_into(self.view[length:])
+            assert got > 0, "the connection ended in an answer"
+            length += got
+        seconds = time.perf_counter() - started
+        head = bytes(self.view[:head_end])
+        self.head_end, self.length = head_end, length - head_end
+        if CLOSES.search(head):
+            self.close()
+        return int(head[9:12]), seconds, head
+
+    def seconds(self, request, status, count):
+        """The times of so many requests, all answered with status."""
+        times = []
+        for _ in range(count):
+            times.append(self.expect(request, status))
+        return times
+
+    def body(self):
+        return bytes(self.view[self.head_end:self.head_end + self.length])
+
+    def expect(self, request, status):
+        """The time of one request that has to be answered with status."""
+        got, seconds, head = self.once(request)
+        assert got == status, (request, head, self.body()[:1000])
+        return seconds
+
+
+def in_parallel(clients, work):
+    """Runs work(number) in so many threads; an error in one is raised."""
+    failures = []
+
+    def run(number):
+        try:
+            work(number)
+        except BaseException as failure:  # noqa: B902, given to the caller
+            failures.append(failure)
+
+    threads = [
+        threading.Thread(target=run, args=(number,))
+        for number in range(clients)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise failures[0]
+
+
+def wrk_command(url, token, connections, seconds):
+    command = ["wrk", "-t2", f"-c{connections}", f"-d{seconds}s"]
+    if token is not None:
+        command += ["-H", f"Authorization: Bearer {token}"]
+    return [*command, url]
+
+
+def wrk(url, token=None, connections=32, seconds=3):
+    """Requests per second; all must be answered, and well."""
+    text = subprocess.run(
+        wrk_command(url, token, connections, seconds), check=True,
+        capture_output=True, text=True, timeout=seconds + 30,
+    ).stdout
+    for trouble in ("Non-2xx", "Socket errors"):
+        assert trouble not in text, f"{url}: {text}"
+    return float(re.search(r"Requests/sec:\s+([\d.]+)", text)[1])
+
+
+def timed(work, *arguments):
+    started = time.monotonic()
+    work(*arguments)
+    return time.monotonic() - started
+
+
+def pss_kib(process):
+    """Its memory, with what it shares divided among those who share it."""
+    with open(f"/proc/{process}/smaps_rollup") as rollup:
+        for line in rollup:
+            if line.startswith("Pss:"):
+                return int(line.split()[1])
+    raise AssertionError(f"process {process} has no Pss")
+
+
+def descriptors(process):
+    return len(os.listdir(f"/proc/{process}/fd"))
+
+
+def program(process):
+    with open(f"/proc/{process}/comm") as comm:
+        return comm.read().strip()
+
+
+median = statistics.median
