@@ -29,6 +29,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #define LISTENING_SOCKET 0
@@ -212,6 +213,8 @@ run_pool(const char *config, bool streams, struct error *err)
 	int number;
 
 	pool.streams = streams;
+	/* Without the supervisor nobody would end us, and we hold the socket. */
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	limit_memory();
 	block_signals(&signals);
 	if (settings_load(

@@ -28,7 +28,7 @@ static const struct {
 
 #define KIND_COUNT (sizeof kinds / sizeof kinds[0])
 
-static int
+static void
 fill(struct error *err, enum error_kind kind, const char *code,
     const char *field, const char *format, va_list arguments)
 {
@@ -37,11 +37,10 @@ fill(struct error *err, enum error_kind kind, const char *code,
 	snprintf(err->code, sizeof err->code, "%s", code ? code : "");
 	snprintf(err->field, sizeof err->field, "%s", field);
 	vsnprintf(err->message, sizeof err->message, format, arguments);
-	return -1;
 }
 
-int
-error_set(struct error *err, enum error_kind kind, const char *code,
+void
+error_fill(struct error *err, enum error_kind kind, const char *code,
     const char *format, ...)
 {
 	va_list arguments;
@@ -49,11 +48,10 @@ error_set(struct error *err, enum error_kind kind, const char *code,
 	va_start(arguments, format);
 	fill(err, kind, code, "", format, arguments);
 	va_end(arguments);
-	return -1;
 }
 
-int
-error_field(struct error *err, const char *field, const char *code,
+void
+error_fill_field(struct error *err, const char *field, const char *code,
     const char *format, ...)
 {
 	va_list arguments;
@@ -61,11 +59,10 @@ error_field(struct error *err, const char *field, const char *code,
 	va_start(arguments, format);
 	fill(err, ERR_INVALID, code, field, format, arguments);
 	va_end(arguments);
-	return -1;
 }
 
-int
-error_errno(struct error *err, const char *format, ...)
+void
+error_fill_errno(struct error *err, const char *format, ...)
 {
 	int number = errno;
 	enum error_kind kind = ERR_INTERNAL;
@@ -82,11 +79,10 @@ error_errno(struct error *err, const char *format, ...)
 	va_end(arguments);
 	snprintf(err->detail, sizeof err->detail, "%s",
 	    strerror_r(number, reason, sizeof reason));
-	return -1;
 }
 
-int
-error_wrap(struct error *err, const char *format, ...)
+void
+error_add_context(struct error *err, const char *format, ...)
 {
 	char before[sizeof err->message];
 	char joined[sizeof err->message + sizeof before + 2];
@@ -98,18 +94,16 @@ error_wrap(struct error *err, const char *format, ...)
 	snprintf(joined, sizeof joined, "%s: %s", before, err->message);
 	snprintf(err->message, sizeof err->message, "%.*s",
 	    (int)sizeof err->message - 1, joined);
-	return -1;
 }
 
-int
-error_detail(struct error *err, const char *format, ...)
+void
+error_add_detail(struct error *err, const char *format, ...)
 {
 	va_list arguments;
 
 	va_start(arguments, format);
 	vsnprintf(err->detail, sizeof err->detail, format, arguments);
 	va_end(arguments);
-	return -1;
 }
 
 const char *

@@ -40,28 +40,43 @@ struct error {
 	unsigned int retry_after_s; /* 0: not known */
 };
 
+/*
+ * These are macros around functions so that compilers and analysers see the
+ * -1: what a failing function leaves unset is not used.
+ */
+#define ERROR_RESULT(call)                                                     \
+	({                                                                     \
+		call;                                                          \
+		-1;                                                            \
+	})
+
 /* code may be NULL: the kind's default. */
-int error_set(struct error *err, enum error_kind kind, const char *code,
-    const char *format, ...) __attribute__((format(printf, 4, 5)));
-
+#define error_set(err, kind, code, ...)                                        \
+	ERROR_RESULT(error_fill((err), (kind), (code), __VA_ARGS__))
 /* ERR_INVALID about one input. code NULL is INVALID_REQUEST. */
-int error_field(struct error *err, const char *field, const char *code,
-    const char *format, ...) __attribute__((format(printf, 4, 5)));
-
+#define error_field(err, field, code, ...)                                     \
+	ERROR_RESULT(error_fill_field((err), (field), (code), __VA_ARGS__))
 /*
  * The kind that errno stands for: ERR_STORAGE_FULL for a full disk,
  * ERR_UNAVAILABLE for no memory or descriptors, else ERR_INTERNAL. The
  * message says what could not be done; errno's text goes to the detail.
  */
-int error_errno(struct error *err, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
+#define error_errno(err, ...) ERROR_RESULT(error_fill_errno((err), __VA_ARGS__))
 /* Puts "<text>: " before the message. */
-int error_wrap(struct error *err, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
+#define error_wrap(err, ...) ERROR_RESULT(error_add_context((err), __VA_ARGS__))
 /* Adds what only the log may see. */
-int error_detail(struct error *err, const char *format, ...)
+#define error_detail(err, ...)                                                 \
+	ERROR_RESULT(error_add_detail((err), __VA_ARGS__))
+
+void error_fill(struct error *err, enum error_kind kind, const char *code,
+    const char *format, ...) __attribute__((format(printf, 4, 5)));
+void error_fill_field(struct error *err, const char *field, const char *code,
+    const char *format, ...) __attribute__((format(printf, 4, 5)));
+void error_fill_errno(struct error *err, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void error_add_context(struct error *err, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void error_add_detail(struct error *err, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* The code, or the default one of its kind; never empty. */

@@ -102,8 +102,10 @@ log_fields(enum log_level level, const char *message,
 void
 log_error(enum log_level level, const char *message, const struct error *err)
 {
+	const char *detail = err->detail[0] ? err->detail : NULL;
+	const char *field = err->field[0] ? err->field : NULL;
+
 	log_event(level, message, LOG_TEXT("code", error_code(err)),
-	    LOG_TEXT("error", err->message),
-	    LOG_TEXT("detail", err->detail[0] ? err->detail : NULL),
-	    LOG_TEXT("field", err->field[0] ? err->field : NULL));
+	    LOG_TEXT("error", err->message), LOG_TEXT("detail", detail),
+	    LOG_TEXT("field", field));
 }

@@ -92,7 +92,7 @@ store_key_create(struct store *store, const char *name, enum role role,
 		return error_field(err, "name", "INVALID_NAME",
 		    "name must be 1 to 64 printable characters");
 	random_bytes(secret, sizeof secret);
-	memcpy(text, "fr_", 3);
+	memcpy(text, "fr_", sizeof "fr_");
 	encode_base64url(secret, sizeof secret, text + 3);
 	OPENSSL_cleanse(secret, sizeof secret);
 	hash_text(text, hash);
