@@ -1,6 +1,8 @@
 """Clients of the API: one that speaks HTTP, one that sends what it is told."""
 
+import contextlib
 import http.client
+import itertools
 import json
 import socket
 import ssl
@@ -165,8 +167,9 @@ class Client:
             lines.append(b"Content-Length: %d" % len(body))
         return self.raw(b"\r\n".join(lines) + b"\r\n\r\n" + body)
 
-    def events(self, path, wanted, timeout=30, headers=None):
-        """Reads server-sent events until there are as many as wanted."""
+    @contextlib.contextmanager
+    def follow(self, path, timeout=30, headers=None):
+        """(event, data) of each server-sent event, as they come."""
         connection, answer = self.open(
             "GET", path, timeout=timeout, headers=headers
         )
@@ -174,28 +177,30 @@ class Client:
             assert answer.status == 200, answer.read()
             kind = answer.getheader("Content-Type")
             assert kind.startswith("text/event-stream"), kind
-            return read_events(answer, wanted)
+            yield read_events(answer)
         finally:
+            # Else the end of the answer would be waited for.
+            connection.sock.shutdown(socket.SHUT_RDWR)
+            answer.close()
             connection.close()
 
+    def events(self, path, wanted, **options):
+        """The first events of a stream."""
+        with self.follow(path, **options) as events:
+            return list(itertools.islice(events, wanted))
 
-def read_events(answer, wanted):
-    """(event, data) of each message of a text/event-stream."""
-    events = []
+
+def read_events(answer):
     name, data = "message", []
-    while len(events) < wanted:
-        line = answer.readline()
-        if not line:
-            break
+    while line := answer.readline():
         line = line.decode("utf-8").rstrip("\r\n")
         if line.startswith("event:"):
             name = line[6:].strip()
         elif line.startswith("data:"):
             data.append(line[5:].removeprefix(" "))
         elif line == "" and data:
-            events.append((name, "\n".join(data)))
+            yield name, "\n".join(data)
             name, data = "message", []
-    return events
 
 
 def wait_until(condition, timeout=10, step=0.05, what="the condition"):

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import signal
 import time
 
 import pytest
@@ -11,6 +12,7 @@ from engine import Engine, Registry
 from service import COMPOSE, Service
 
 DIRECTORY = os.environ["FLATRUN_TEST_DIRECTORY"]
+TEST_SECONDS = 100
 addresses = itertools.count(2)
 names = itertools.count(1)
 
@@ -44,6 +46,19 @@ def pytest_terminal_summary(terminalreporter):
     )
     with open(path, "w") as out:
         out.write(f"{passed} {failed}\n")
+
+
+@pytest.fixture(autouse=True)
+def deadline():
+    """No test takes for ever: what hangs fails where it hangs."""
+
+    def give_up(number, frame):
+        raise TimeoutError(f"the test took more than {TEST_SECONDS} s")
+
+    signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(TEST_SECONDS)
+    yield
+    signal.alarm(0)
 
 
 @pytest.fixture(scope="session")

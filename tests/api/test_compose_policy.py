@@ -41,11 +41,11 @@ REFUSED = {
     "interpolated_bind": "    volumes: ['${WHERE:-/etc}:/x']\n",
     "interpolated_privileged": "    privileged: ${P:-true}\n",
     "volume_driver_options":
-        "    volumes: ['v:/x']\n"
-        "volumes:\n  v:\n    driver_opts:\n"
+        "    volumes: ['vol:/x']\n"
+        "volumes:\n  vol:\n    driver_opts:\n"
         "      {type: none, o: bind, device: /etc}\n",
     "volume_driver":
-        "    volumes: ['v:/x']\nvolumes: {v: {driver: sshfs}}\n",
+        "    volumes: ['vol:/x']\nvolumes: {vol: {driver: sshfs}}\n",
     "env_file_outside": "    env_file: /etc/passwd\n",
     "env_file_above": "    env_file: ['../../secret']\n",
     "extends_file":
@@ -142,7 +142,7 @@ def test_what_an_environment_variable_smuggles_in_is_refused(api, service):
 
 
 ALLOWED = {
-    "named volume": "    volumes: ['v:/x']\nvolumes: {v: {}}\n",
+    "named volume": "    volumes: ['vol:/x']\nvolumes: {vol: {}}\n",
     "anonymous volume": "    volumes: ['/x']\n",
     "directory of its own": "    volumes: ['./data:/data']\n",
     "tmpfs": "    tmpfs: [/t]\n",
@@ -186,7 +186,9 @@ def test_a_path_that_only_begins_like_an_allowed_one_is_refused(api, service):
             "name": "alike",
             "compose_content": HEAD + f"    volumes: ['{path}:/x']\n",
         })
-        assert_error(answer, 403, "COMPOSE_POLICY")
+        # The answer may say what the client said, a path included.
+        assert answer.status == 403, answer
+        assert answer.json["code"] == "COMPOSE_POLICY"
 
 
 def test_a_link_planted_in_the_directory_is_not_mounted(
