@@ -132,8 +132,8 @@ has_ended(pid_t pid)
 {
 	siginfo_t ended = { 0 };
 
-	return waitid(P_PID, (id_t)pid, &ended, WEXITED | WNOHANG | WNOWAIT) ==
-		   0 &&
+	return waitid(P_PID, (id_t)pid, &ended, WEXITED | WNOHANG | WNOWAIT) <
+		   0 ||
 	       ended.si_pid == pid;
 }
 
@@ -172,6 +172,23 @@ relay(const struct process_options *options, struct running *running,
 		 */
 		if (ready == 0 && has_ended(running->pid))
 			return;
+	}
+}
+
+/*
+ * Waits for the program, which may have closed its output long before, under
+ * the same deadline. It stays a zombie, so that its group is still its own.
+ */
+static void
+await_end(const struct process_options *options, struct running *running,
+    struct process_result *result)
+{
+	auto_fd int handle = (int)syscall(SYS_pidfd_open, running->pid, 0U);
+	struct pollfd ended = { .fd = handle, .events = POLLIN };
+
+	while (!has_ended(running->pid)) {
+		end_when_due(options, running, result);
+		poll(&ended, 1, POLL_MS);
 	}
 }
 
@@ -220,12 +237,15 @@ process_run(const struct process_options *options, struct process_result *out,
 			running.deadline_ms =
 			    clock_monotonic_ms() + options->timeout_ms;
 		relay(options, &running, out);
+		cleanup_fd(&running.input);
+		running.input = -1;
+		await_end(options, &running, out);
+		kill(-running.pid, SIGKILL); /* what it left in its group */
 	}
 	cleanup_fd(&running.output);
 	cleanup_fd(&running.input);
 	while (waitpid(running.pid, &state, 0) < 0 && errno == EINTR)
 		;
-	kill(-running.pid, SIGKILL); /* what it left in its group */
 	if (code != 0) {
 		errno = code;
 		error_errno(err, "cannot start a program");
