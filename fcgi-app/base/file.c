@@ -48,6 +48,17 @@ file_open(
 	return (int)fd;
 }
 
+/* A name is one step: what unlinkat(2) and the like would walk is refused. */
+static int
+check_name(const char *name, struct error *err)
+{
+	if (*name != '\0' && strchr(name, '/') == NULL &&
+	    strcmp(name, ".") != 0 && strcmp(name, "..") != 0)
+		return 0;
+	return error_set(err, ERR_INVALID, "UNSAFE_PATH",
+	    "'%s' is not the name of a file", name);
+}
+
 int
 file_open_root(const char *path, struct error *err)
 {
@@ -117,6 +128,8 @@ file_write(int directory, const char *name, const void *bytes, size_t length,
 	char temporary[NAME_MAX + 1], digits[17];
 	auto_fd int fd = -1;
 
+	if (check_name(name, err) < 0)
+		return -1;
 	random_hex(digits, 16);
 	snprintf(temporary, sizeof temporary, ".flatrun-%s.tmp", digits);
 	fd = file_open(
@@ -138,8 +151,18 @@ int
 file_make_directory(
     int directory, const char *name, mode_t mode, struct error *err)
 {
-	if (mkdirat(directory, name, mode) < 0 && errno != EEXIST)
+	struct stat status;
+
+	if (check_name(name, err) < 0)
+		return -1;
+	if (mkdirat(directory, name, mode) == 0)
+		return 0;
+	if (errno != EEXIST ||
+	    fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) < 0)
 		return error_errno(err, "cannot create '%s'", name);
+	if (!S_ISDIR(status.st_mode))
+		return error_set(err, ERR_INVALID, "UNSAFE_PATH",
+		    "'%s' is not a directory", name);
 	return 0;
 }
 
@@ -147,6 +170,8 @@ int
 file_move(int from, const char *from_name, int to, const char *to_name,
     struct error *err)
 {
+	if (check_name(from_name, err) < 0 || check_name(to_name, err) < 0)
+		return -1;
 	if (renameat2(from, from_name, to, to_name, RENAME_NOREPLACE) < 0) {
 		if (errno == EEXIST)
 			return error_set(err, ERR_CONFLICT, "ALREADY_EXISTS",
@@ -200,6 +225,8 @@ file_remove_tree(int directory, const char *name, struct error *err)
 {
 	int child;
 
+	if (check_name(name, err) < 0)
+		return -1;
 	if (unlinkat(directory, name, 0) == 0 || errno == ENOENT)
 		return 0;
 	child = file_open(directory, name, O_RDONLY | O_DIRECTORY, 0, err);

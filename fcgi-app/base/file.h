@@ -5,7 +5,8 @@
  * following a symbolic link and without leaving the directory (openat2(2)
  * with RESOLVE_BENEATH and RESOLVE_NO_SYMLINKS). A path that tries gets
  * ERR_INVALID with the code UNSAFE_PATH; one that does not exist gets
- * ERR_NOT_FOUND.
+ * ERR_NOT_FOUND. A name is a single one: with a '/' in it, ".", ".." and ""
+ * are UNSAFE_PATH, too.
  */
 #ifndef BASE_FILE_H
 #define BASE_FILE_H
