@@ -1,6 +1,7 @@
 #include "base/clock.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -109,6 +110,16 @@ read_zone(const char *text, int *out_minutes)
 	return text;
 }
 
+static int
+days_of_month(int year, int month)
+{
+	static const int days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30,
+		31 };
+	bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+
+	return month == 2 && leap ? 29 : days[month - 1];
+}
+
 int
 clock_parse(const char *text, int64_t *out_wall_ms)
 {
@@ -127,8 +138,9 @@ clock_parse(const char *text, int64_t *out_wall_ms)
 			return -1;
 		text++;
 	}
-	if (part[1] < 1 || part[1] > 12 || part[2] < 1 || part[2] > 31 ||
-	    part[3] > 23 || part[4] > 59 || part[5] > 60)
+	if (part[1] < 1 || part[1] > 12 || part[2] < 1 ||
+	    part[2] > days_of_month(part[0], part[1]) || part[3] > 23 ||
+	    part[4] > 59 || part[5] > 60)
 		return -1;
 	if ((text = read_fraction(text, &ms)) == NULL ||
 	    (text = read_zone(text, &zone)) == NULL || *text != '\0')
@@ -169,7 +181,9 @@ clock_parse_duration(const char *text, int64_t *out_ms)
 			if (strncmp(text, units[i].unit, length) != 0)
 				continue;
 			text += length;
-			total += value * units[i].ms;
+			if (__builtin_add_overflow(
+				total, value * units[i].ms, &total))
+				return -1;
 			break;
 		}
 		if (i == sizeof units / sizeof units[0])
