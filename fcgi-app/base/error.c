@@ -1,5 +1,7 @@
 #include "base/error.h"
 
+#include "base/utf8.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -28,6 +30,24 @@ static const struct {
 
 #define KIND_COUNT (sizeof kinds / sizeof kinds[0])
 
+/*
+ * A text that was cut, here or by a precision in its format, may end within a
+ * character; JSON has no place for the rest of it.
+ */
+static void
+replace_invalid(char *text)
+{
+	size_t left = strlen(text), size;
+
+	for (; left > 0; text += size, left -= size) {
+		size = utf8_character_length(text, left);
+		if (size > 0)
+			continue;
+		*text = '?';
+		size = 1;
+	}
+}
+
 static void
 fill(struct error *err, enum error_kind kind, const char *code,
     const char *field, const char *format, va_list arguments)
@@ -37,6 +57,8 @@ fill(struct error *err, enum error_kind kind, const char *code,
 	snprintf(err->code, sizeof err->code, "%s", code ? code : "");
 	snprintf(err->field, sizeof err->field, "%s", field);
 	vsnprintf(err->message, sizeof err->message, format, arguments);
+	replace_invalid(err->field);
+	replace_invalid(err->message);
 }
 
 void
@@ -94,6 +116,7 @@ error_add_context(struct error *err, const char *format, ...)
 	snprintf(joined, sizeof joined, "%s: %s", before, err->message);
 	snprintf(err->message, sizeof err->message, "%.*s",
 	    (int)sizeof err->message - 1, joined);
+	replace_invalid(err->message);
 }
 
 void
@@ -104,6 +127,7 @@ error_add_detail(struct error *err, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(err->detail, sizeof err->detail, format, arguments);
 	va_end(arguments);
+	replace_invalid(err->detail);
 }
 
 const char *

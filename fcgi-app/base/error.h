@@ -30,6 +30,7 @@ enum error_kind { /* what the caller can do; http/reply.c has the statuses */
 	ERR_STORAGE_FULL, /* no room on the disk */
 };
 
+/* Texts that are too long are cut; what is no UTF-8 in them becomes '?'. */
 struct error {
 	enum error_kind kind;
 	char code[40];     /* UPPER_SNAKE for programs; "" is the kind's own */
