@@ -288,6 +288,10 @@ class Service:
                 f"the agent ended with {self.agent.returncode}:\n"
                 + self.log("agent")[-2000:]
             )
+        # The sign of life of an agent that was killed is valid for a while.
+        with socket.socket(socket.AF_UNIX) as client:
+            if client.connect_ex(self.path("run", "agent", "agent.sock")) != 0:
+                return False
         health = self.health()
         return health is not None and health["status"] == "healthy"
 

@@ -202,7 +202,7 @@ def test_an_agent_killed_at_any_moment_of_a_create_leaves_all_or_nothing(
     if os.path.exists(path):
         with open(path) as compose:
             assert "# the last line" in compose.read()
-        assert api.get(f"/deployments/{name}").status == 200
+        wait_until(lambda: api.get(f"/deployments/{name}").status == 200, 2)
     else:
         assert not os.path.exists(deployments.directory(name))
         assert api.get(f"/deployments/{name}").status == 404

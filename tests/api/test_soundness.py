@@ -9,7 +9,7 @@ import stat
 from clients import wait_until
 from service import CONFIG_KEY, JWT_SECRET, processes_of_jobs
 
-SUPERVISORS = ("child", "Child", "multiwatch", "spawn-fcgi")
+SUPERVISORS = ("Child[", "Spawning child[", "multiwatch", "spawn-fcgi")
 
 
 def test_the_sanitizers_found_nothing(service):
