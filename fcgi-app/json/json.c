@@ -3,7 +3,6 @@
 #include "json/scan.h"
 
 #include <limits.h>
-#include <string.h>
 
 #define TRUSTED_DEPTH 64
 
@@ -13,41 +12,33 @@ json_release(struct json_object **object)
 	json_object_put(*object);
 }
 
-/* Parses the whole text in json-c's strict mode. */
-static struct json_object *
+/*
+ * Parses the whole text in json-c's strict mode. *out is NULL for null, too.
+ * Returns NULL, or why the text is refused.
+ */
+static const char *
 parse_strictly(
-    const char *text, size_t length, int depth, const char **out_reason)
+    const char *text, size_t length, int depth, struct json_object **out)
 {
 	struct json_tokener *tokener;
-	struct json_object *object;
 	enum json_tokener_error reason;
 
-	*out_reason = "too large";
+	*out = NULL;
 	if (length > INT_MAX)
-		return NULL;
+		return "too large";
 	tokener = json_tokener_new_ex(depth);
 	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
-	object = json_tokener_parse_ex(tokener, text, (int)length);
+	*out = json_tokener_parse_ex(tokener, text, (int)length);
 	/* A number at the very end is complete only when the text ends. */
 	if (json_tokener_get_error(tokener) == json_tokener_continue)
-		object = json_tokener_parse_ex(tokener, "", 1);
+		*out = json_tokener_parse_ex(tokener, "", 1);
 	reason = json_tokener_get_error(tokener);
 	json_tokener_free(tokener);
-	*out_reason = json_tokener_error_desc(reason);
 	if (reason == json_tokener_success)
-		return object;
-	json_object_put(object);
-	return NULL;
-}
-
-static bool
-is_null_text(const char *text, size_t length)
-{
-	while (length > 0 && strchr(" \t\r\n", *text) != NULL) {
-		text++;
-		length--;
-	}
-	return length >= 4 && memcmp(text, "null", 4) == 0;
+		return NULL;
+	json_object_put(*out);
+	*out = NULL;
+	return json_tokener_error_desc(reason);
 }
 
 int
@@ -58,8 +49,8 @@ json_parse(const char *text, size_t length, struct json_object **out,
 
 	if (json_scan(text, length, err) < 0)
 		return -1;
-	*out = parse_strictly(text, length, JSON_DEPTH_MAXIMUM + 1, &reason);
-	if (*out == NULL && !is_null_text(text, length))
+	reason = parse_strictly(text, length, JSON_DEPTH_MAXIMUM + 1, out);
+	if (reason != NULL)
 		return error_set(err, ERR_INVALID, "INVALID_JSON",
 		    "invalid JSON: %s", reason);
 	return 0;
@@ -69,10 +60,9 @@ int
 json_parse_trusted(const char *text, size_t length, struct json_object **out,
     struct error *err)
 {
-	const char *reason;
+	const char *reason = parse_strictly(text, length, TRUSTED_DEPTH, out);
 
-	*out = parse_strictly(text, length, TRUSTED_DEPTH, &reason);
-	if (*out == NULL && !is_null_text(text, length)) {
+	if (reason != NULL) {
 		error_set(err, ERR_UPSTREAM, NULL, "the answer is not JSON");
 		return error_detail(err, "%s", reason);
 	}

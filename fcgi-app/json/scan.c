@@ -4,9 +4,13 @@
 #include "base/utf8.h"
 #include "json/json.h"
 
+#include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define REAL_LENGTH_MAXIMUM 512
 
 struct name {
 	const char *bytes; /* decoded */
@@ -187,9 +191,42 @@ skip_digits(struct scan *scan)
 	return scan->at > start;
 }
 
+/* Below 2^63, which json-c would clip. */
+static bool
+is_held_as_integer(const char *text, size_t length)
+{
+	bool negative = *text == '-';
+	uint64_t limit = (uint64_t)INT64_MAX + negative, value = 0;
+	size_t i;
+
+	for (i = negative; i < length; i++)
+		if (__builtin_mul_overflow(value, 10U, &value) ||
+		    __builtin_add_overflow(
+			value, (uint64_t)(text[i] - '0'), &value))
+			return false;
+	return value <= limit;
+}
+
+/* Below 1.8e308, beyond which json-c has the word Infinity. */
+static bool
+is_held_as_real(const char *text, size_t length)
+{
+	char copy[REAL_LENGTH_MAXIMUM + 1];
+
+	if (length > REAL_LENGTH_MAXIMUM)
+		return false;
+	memcpy(copy, text, length);
+	copy[length] = '\0';
+	return isfinite(strtod(copy, NULL));
+}
+
 static int
 scan_number(struct scan *scan)
 {
+	const char *start = scan->at;
+	bool real = false;
+	size_t length;
+
 	if (peek(scan) == '-')
 		scan->at++;
 	if (peek(scan) == '0')
@@ -197,18 +234,24 @@ scan_number(struct scan *scan)
 	else if (!skip_digits(scan))
 		return fail(scan, "a value expected");
 	if (peek(scan) == '.') {
+		real = true;
 		scan->at++;
 		if (!skip_digits(scan))
 			return fail(scan, "a digit expected");
 	}
 	if (peek(scan) == 'e' || peek(scan) == 'E') {
+		real = true;
 		scan->at++;
 		if (peek(scan) == '+' || peek(scan) == '-')
 			scan->at++;
 		if (!skip_digits(scan))
 			return fail(scan, "a digit expected");
 	}
-	return 0;
+	length = (size_t)(scan->at - start);
+	if (real ? is_held_as_real(start, length)
+		 : is_held_as_integer(start, length))
+		return 0;
+	return fail(scan, "the number is too large");
 }
 
 static int
