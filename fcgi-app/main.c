@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "compose/compose.h"
 #include "docker/docker.h"
 #include "handlers/routes.h"
@@ -23,7 +24,6 @@
 #include "store/store.h"
 
 #include <getopt.h>
-#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -33,7 +33,6 @@
 #include <unistd.h>
 
 #define LISTENING_SOCKET 0
-#define STACK_SIZE (256 * 1024)
 #define SPARE_STREAM_THREADS 4 /* to say that there is no place */
 #define FAILED_START_DELAY_MS 1000
 #define INTERRUPT_INTERVAL_MS 50
@@ -193,18 +192,6 @@ stop_threads(struct pool *pool)
 		pthread_join(pool->threads[i], NULL);
 }
 
-static void
-limit_memory(void)
-{
-	pthread_attr_t attributes;
-
-	mallopt(M_ARENA_MAX, 2);
-	pthread_attr_init(&attributes);
-	pthread_attr_setstacksize(&attributes, STACK_SIZE);
-	pthread_setattr_default_np(&attributes);
-	pthread_attr_destroy(&attributes);
-}
-
 static int
 run_pool(const char *config, bool streams, struct error *err)
 {
@@ -215,7 +202,7 @@ run_pool(const char *config, bool streams, struct error *err)
 	pool.streams = streams;
 	/* Without the supervisor nobody would end us, and we hold the socket. */
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	limit_memory();
+	memory_configure();
 	block_signals(&signals);
 	if (settings_load(
 		config, &pool.arena, NULL, NULL, &pool.settings, err) < 0)

@@ -15,6 +15,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "docker/docker.h"
 #include "jobs/heartbeat.h"
 #include "settings/settings.h"
@@ -22,7 +23,6 @@
 
 #include <errno.h>
 #include <getopt.h>
-#include <malloc.h>
 #include <pthread.h>
 #include <pwd.h>
 #include <signal.h>
@@ -33,7 +33,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define STACK_SIZE (256 * 1024)
 #define FAILED_START_DELAY_MS 1000
 
 /* Everything main() opened, in the order it is closed in reverse. */
@@ -221,26 +220,13 @@ warn(void *context, unsigned int line, const char *text)
 	    LOG_TEXT("text", text));
 }
 
-/* Threads are many and shallow. */
-static void
-limit_memory(void)
-{
-	pthread_attr_t attributes;
-
-	mallopt(M_ARENA_MAX, 2);
-	pthread_attr_init(&attributes);
-	pthread_attr_setstacksize(&attributes, STACK_SIZE);
-	pthread_setattr_default_np(&attributes);
-	pthread_attr_destroy(&attributes);
-}
-
 static int
 run_agent(const char *config, struct error *err)
 {
 	static struct parts parts;
 
 	parts.lock = parts.heartbeat = -1;
-	limit_memory();
+	memory_configure();
 	umask(022);
 	if (settings_load(
 		config, &parts.arena, warn, NULL, &parts.settings, err) < 0)

@@ -1,0 +1,24 @@
+#include "base/memory.h"
+
+#include <malloc.h>
+#include <pthread.h>
+
+#define STACK_SIZE (256 * 1024)
+#define ARENA_COUNT 2
+#define MMAP_THRESHOLD (128 * 1024)
+#define TRIM_THRESHOLD (256 * 1024)
+
+void
+memory_configure(void)
+{
+	pthread_attr_t attributes;
+
+	mallopt(M_ARENA_MAX, ARENA_COUNT);
+	/* Set at all, they no longer grow with the largest block freed. */
+	mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD);
+	mallopt(M_TRIM_THRESHOLD, TRIM_THRESHOLD);
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, STACK_SIZE);
+	pthread_setattr_default_np(&attributes);
+	pthread_attr_destroy(&attributes);
+}
