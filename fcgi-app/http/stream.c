@@ -75,10 +75,12 @@ stream_begin(struct request *request, struct reply *reply, struct stream *out,
     struct error *err)
 {
 	struct stream_places *places = request->app->streams;
+	/* nginx keeps the head back until a first byte of the body comes. */
 	const char *head = arena_printf(request->arena,
 	    "Status: 200 OK\r\nContent-Type: text/event-stream\r\n"
 	    "Cache-Control: no-store\r\nX-Accel-Buffering: no\r\n"
-	    "X-Request-Id: %s\r\n\r\n",
+	    "X-Request-Id: %s\r\n\r\n"
+	    ": open\n\n",
 	    request->id);
 
 	if (places == NULL || !take_place(places, request->identity.actor)) {
