@@ -243,11 +243,27 @@ store_key_find_id(struct store *store, const char *id, struct arena *arena,
 	return 0;
 }
 
+static int
+note_use(struct store *store, const char *id, int64_t now_s, struct error *err)
+{
+	sqlite3_stmt *statement;
+
+	if (store_prepare(store,
+		"UPDATE api_keys SET last_used_at = ? WHERE id = ?", &statement,
+		err) < 0)
+		return -1;
+	sqlite3_bind_int64(statement, 1, now_s);
+	store_bind_text(statement, 2, id);
+	return store_run(store, statement, err);
+}
+
 int
 store_key_touch(struct store *store, const char *id, struct error *err)
 {
 	sqlite3_stmt *statement;
-	int64_t now = clock_wall_s();
+	int64_t now_s = clock_wall_s();
+	struct error refused;
+	int failed;
 	bool due;
 
 	if (store_prepare(store,
@@ -255,17 +271,17 @@ store_key_touch(struct store *store, const char *id, struct error *err)
 		&statement, err) < 0)
 		return -1;
 	store_bind_text(statement, 1, id);
-	sqlite3_bind_int64(statement, 2, now - 60);
+	sqlite3_bind_int64(statement, 2, now_s - 60);
 	if (store_step(store, statement, &due, err) < 0)
 		return -1;
 	if (!due)
 		return 0;
 	store_finish(statement);
-	if (store_prepare(store,
-		"UPDATE api_keys SET last_used_at = ? WHERE id = ?", &statement,
-		err) < 0)
-		return -1;
-	sqlite3_bind_int64(statement, 1, now);
-	store_bind_text(statement, 2, id);
-	return store_run(store, statement, err);
+	sqlite3_busy_timeout(store->db, 0);
+	failed = note_use(store, id, now_s, &refused);
+	sqlite3_busy_timeout(store->db, BUSY_TIMEOUT_MS);
+	if (!failed || strcmp(refused.code, "STATE_BUSY") == 0)
+		return 0;
+	*err = refused;
+	return -1;
 }

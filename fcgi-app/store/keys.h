@@ -52,7 +52,8 @@ int store_key_find(struct store *store, const char *text, struct arena *arena,
 int store_key_find_id(struct store *store, const char *id, struct arena *arena,
     struct api_key *out, bool *found, struct error *err);
 
-/* Notes the use, at most once a minute. */
+/* Notes the use, at most once a minute, and another time when the database is
+ * busy: nobody waits for it. */
 int store_key_touch(struct store *store, const char *id, struct error *err);
 
 #endif

@@ -14,6 +14,7 @@
 #include <stddef.h>
 
 #define STATEMENT_MAXIMUM 64
+#define BUSY_TIMEOUT_MS 5000
 
 struct store {
 	sqlite3 *db;

@@ -11,8 +11,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BUSY_TIMEOUT_MS 5000
-
 static const char *const migrations[] = {
 #include "store/schema/001-start.inc"
 	,
