@@ -20,6 +20,8 @@
 
 #define JSON_DEPTH_MAXIMUM 32
 #define JSON_MEMBERS_MAXIMUM 1000
+/* Of all kinds: two megabytes of "{}" would take up to a gigabyte. */
+#define JSON_VALUES_MAXIMUM 20000
 
 /* json_object_put() for an auto_json variable. */
 void json_release(struct json_object **object);

@@ -22,6 +22,7 @@ struct scan {
 	const char *at;
 	const char *end;
 	unsigned int depth;
+	size_t values;
 	struct arena arena; /* decoded names */
 	struct error *err;
 };
@@ -375,6 +376,8 @@ scan_value(struct scan *scan)
 	int byte, failed;
 
 	skip_space(scan);
+	if (++scan->values > JSON_VALUES_MAXIMUM)
+		return fail(scan, "too many values");
 	switch (byte = peek(scan)) {
 	case '{':
 	case '[':

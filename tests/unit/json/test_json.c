@@ -396,7 +396,7 @@ full_objects_do_not_take_long(void **state)
 
 	(void)state;
 	buffer_char(&text, '[');
-	while (text.length < TEXT_MAXIMUM - 20000) {
+	while (i < JSON_VALUES_MAXIMUM / 1001) {
 		int member;
 
 		buffer_text(&text, i++ == 0 ? "{" : ",{");
@@ -408,8 +408,8 @@ full_objects_do_not_take_long(void **state)
 	buffer_char(&text, ']');
 	took_ms = parse_ms(&text, &result);
 	assert_int_equal(result, 0);
-	/* A quarter of a million names are sorted here. */
-	assert_true(took_ms < 5 * LIMIT_MS);
+	/* As many names are sorted here as there may be. */
+	assert_true(took_ms < LIMIT_MS);
 	buffer_clear(&text);
 }
 
