@@ -29,30 +29,34 @@ parse_length(const char *text)
 	return strtoll(text, NULL, 10);
 }
 
+/* The parameter in the arena: the log line is written after the connection,
+ * and what libfcgi has of it, is gone. */
+static const char *
+copy_parameter(const struct request *request, const char *name)
+{
+	return arena_strdup(
+	    request->arena, connection_parameter(request->connection, name));
+}
+
 static void
-read_parameters(struct request *request, const struct connection *connection)
+read_parameters(struct request *request)
 {
 	const char *method =
-	    text_or(connection_parameter(connection, "REQUEST_METHOD"), "GET");
+	    text_or(copy_parameter(request, "REQUEST_METHOD"), "GET");
 
-	request->id = request_id_choose(request->arena,
-	    connection_parameter(connection, "HTTP_X_REQUEST_ID"));
+	request->id = request_id_choose(
+	    request->arena, copy_parameter(request, "HTTP_X_REQUEST_ID"));
 	/* nginx drops the body of an answer to HEAD. */
 	request->method = strcmp(method, "HEAD") == 0 ? "GET" : method;
-	request->address =
-	    text_or(connection_parameter(connection, "REMOTE_ADDR"), "");
-	request->authorization =
-	    connection_parameter(connection, "HTTP_AUTHORIZATION");
-	request->api_key = connection_parameter(connection, "HTTP_X_API_KEY");
-	request->content_type =
-	    connection_parameter(connection, "CONTENT_TYPE");
-	request->if_none_match =
-	    connection_parameter(connection, "HTTP_IF_NONE_MATCH");
-	request->prefer = connection_parameter(connection, "HTTP_PREFER");
-	request->last_event_id =
-	    connection_parameter(connection, "HTTP_LAST_EVENT_ID");
+	request->address = text_or(copy_parameter(request, "REMOTE_ADDR"), "");
+	request->authorization = copy_parameter(request, "HTTP_AUTHORIZATION");
+	request->api_key = copy_parameter(request, "HTTP_X_API_KEY");
+	request->content_type = copy_parameter(request, "CONTENT_TYPE");
+	request->if_none_match = copy_parameter(request, "HTTP_IF_NONE_MATCH");
+	request->prefer = copy_parameter(request, "HTTP_PREFER");
+	request->last_event_id = copy_parameter(request, "HTTP_LAST_EVENT_ID");
 	request->content_length =
-	    parse_length(connection_parameter(connection, "CONTENT_LENGTH"));
+	    parse_length(copy_parameter(request, "CONTENT_LENGTH"));
 }
 
 /* Gives the request this thread's connection to the store. */
@@ -263,7 +267,7 @@ dispatch(struct app *app, const struct route *const *tables,
 	int64_t started_ms = clock_monotonic_ms();
 	bool failed;
 
-	read_parameters(&request, connection);
+	read_parameters(&request);
 	failed = answer(&request, &reply, tables, store, &err) < 0;
 	if (failed && !reply.streamed)
 		reply_error(&request, &reply, &err);
