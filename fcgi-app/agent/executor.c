@@ -191,7 +191,7 @@ run_thread(void *context)
 	while ((pending = take_next(executor)) != NULL) {
 		while (store == NULL &&
 		       store_open(executor->agent->settings->database_directory,
-			   STORE_AGENT, &store, &err) < 0) {
+			   STORE_JOBS, &store, &err) < 0) {
 			log_error(LOG_ERROR, "cannot open the store", &err);
 			clock_sleep_ms(1000);
 		}

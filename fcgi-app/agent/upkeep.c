@@ -64,7 +64,7 @@ run_upkeep(void *context)
 
 	while (!atomic_load(&agent->stopping)) {
 		if (store == NULL &&
-		    store_open(agent->settings->database_directory, STORE_AGENT,
+		    store_open(agent->settings->database_directory, STORE_JOBS,
 			&store, &err) < 0)
 			store = NULL;
 		if (store != NULL)

@@ -3,7 +3,9 @@
 #include "base/file.h"
 #include "store/store-private.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +18,8 @@ static const char *const migrations[] = {
 	,
 };
 #define SCHEMA_VERSION ((int)(sizeof migrations / sizeof migrations[0]))
+
+#define FILE_NAME "flatrun.db"
 
 static pthread_once_t configured = PTHREAD_ONCE_INIT;
 
@@ -30,6 +34,20 @@ configure_sqlite(void)
 	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	sqlite3_config(SQLITE_CONFIG_LOOKASIDE, 128, 32);
 	sqlite3_initialize();
+}
+
+/* Where SQLite only knows that a system call failed. */
+static void
+fail_otherwise(struct store *store, struct error *err)
+{
+	int number = sqlite3_system_errno(store->db);
+
+	if ((sqlite3_errcode(store->db) & 0xFF) == SQLITE_IOERR &&
+	    (number == ENOSPC || number == EDQUOT))
+		error_set(
+		    err, ERR_STORAGE_FULL, NULL, "no room left on the disk");
+	else
+		error_set(err, ERR_INTERNAL, NULL, "the state database failed");
 }
 
 int
@@ -58,7 +76,7 @@ store_fail(struct store *store, struct error *err)
 		    "the state database cannot be opened");
 		break;
 	default:
-		error_set(err, ERR_INTERNAL, NULL, "the state database failed");
+		fail_otherwise(store, err);
 	}
 	return error_detail(err, "sqlite: %s", sqlite3_errmsg(store->db));
 }
@@ -257,16 +275,25 @@ prepare_schema(struct store *store, enum store_role role, struct error *err)
 	return migrate(store, err);
 }
 
-/* SQLite would create it with the umask's mode and the caller's group. */
+/*
+ * SQLite would create it with the umask's mode and the caller's group. Workers
+ * may write to the directory: a link of theirs must not lead root elsewhere.
+ */
 static int
-create_file(const char *directory, const char *path, struct error *err)
+create_file(const char *directory, struct error *err)
 {
+	auto_fd int parent =
+	    open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	auto_fd int fd = -1;
 	struct stat status;
-	auto_fd int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0660);
 
-	if (fd < 0)
+	if (parent < 0 || fstat(parent, &status) < 0)
 		return error_errno(err, "cannot create the state database");
-	if (stat(directory, &status) < 0)
+	fd = openat(parent, FILE_NAME,
+	    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0660);
+	if (fd < 0 && errno == EEXIST)
+		return 0;
+	if (fd < 0)
 		return error_errno(err, "cannot create the state database");
 	if (geteuid() == 0 &&
 	    (fchmod(fd, 0660) < 0 || fchown(fd, (uid_t)-1, status.st_gid) < 0))
@@ -289,15 +316,58 @@ configure(struct store *store, enum store_role role, struct error *err)
 	sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, &off);
 	sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, &off);
 	sqlite3_db_config(store->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, &off);
-	return execute(store,
-	    role == STORE_MIRROR
-		? "PRAGMA wal_autocheckpoint = 0; PRAGMA mmap_size = 0; "
-		  "PRAGMA cache_size = -1024; PRAGMA synchronous = NORMAL; "
-		  "PRAGMA temp_store = MEMORY; PRAGMA foreign_keys = ON"
-		: "PRAGMA wal_autocheckpoint = 0; PRAGMA mmap_size = 0; "
-		  "PRAGMA cache_size = -128; PRAGMA synchronous = FULL; "
-		  "PRAGMA temp_store = MEMORY; PRAGMA foreign_keys = ON",
-	    err);
+	if (execute(store,
+		"PRAGMA wal_autocheckpoint = 0; PRAGMA mmap_size = 0; "
+		"PRAGMA temp_store = MEMORY; PRAGMA foreign_keys = ON",
+		err) < 0)
+		return -1;
+	if (role == STORE_MIRROR)
+		return execute(store,
+		    "PRAGMA cache_size = -1024; PRAGMA synchronous = NORMAL",
+		    err);
+	/* A failed login is not worth the wait for the disk. */
+	if (role == STORE_READER)
+		return execute(store,
+		    "PRAGMA cache_size = -128; PRAGMA synchronous = NORMAL",
+		    err);
+	return execute(
+	    store, "PRAGMA cache_size = -128; PRAGMA synchronous = FULL", err);
+}
+
+int
+store_find(const char *directory, struct error *err)
+{
+	auto_fd int parent =
+	    open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (parent >= 0 &&
+	    faccessat(parent, FILE_NAME, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return 0;
+	return error_set(err, ERR_UNAVAILABLE, "STATE_MISSING",
+	    "the state database is missing");
+}
+
+static int
+fail_open(struct store *store, const char *directory, struct error *err)
+{
+	return store_find(directory, err) < 0 ? -1 : store_fail(store, err);
+}
+
+static int
+open_file(struct store *store, const char *directory, struct error *err)
+{
+	char real[PATH_MAX], path[sizeof real + sizeof FILE_NAME];
+
+	/* The directory may be reached by a link, the file may not. */
+	if (realpath(directory, real) == NULL)
+		return error_errno(err, "cannot open the state database");
+	snprintf(path, sizeof path, "%s/" FILE_NAME, real);
+	if (sqlite3_open_v2(path, &store->db,
+		SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
+		    SQLITE_OPEN_NOFOLLOW,
+		NULL) != SQLITE_OK)
+		return fail_open(store, directory, err);
+	return 0;
 }
 
 static int
@@ -305,18 +375,10 @@ open_connection(struct store *store, const char *directory,
     enum store_role role, struct error *err)
 {
 	bool creates = role == STORE_ADMIN || role == STORE_AGENT;
-	struct arena arena = { 0 };
-	char *path = arena_printf(&arena, "%s/flatrun.db", directory);
-	int failed = 0;
 
-	if (creates && access(path, F_OK) < 0)
-		failed = create_file(directory, path, err);
-	if (!failed &&
-	    sqlite3_open_v2(path, &store->db,
-		SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
-		failed = store_fail(store, err);
-	arena_clear(&arena);
-	if (failed || configure(store, role, err) < 0)
+	if ((creates && create_file(directory, err) < 0) ||
+	    open_file(store, directory, err) < 0 ||
+	    configure(store, role, err) < 0)
 		return -1;
 	if (creates && execute(store, "PRAGMA journal_mode = WAL", err) < 0)
 		return -1;
@@ -356,6 +418,16 @@ void
 store_release(struct store **store)
 {
 	store_close(*store);
+}
+
+bool
+store_has_moved(struct store *store)
+{
+	int moved = 0;
+
+	return sqlite3_file_control(store->db, "main", SQLITE_FCNTL_HAS_MOVED,
+		   &moved) == SQLITE_OK &&
+	       moved != 0;
 }
 
 int

@@ -23,6 +23,7 @@ enum store_role {
 	STORE_READER, /* workers: schema must be the current one */
 	STORE_ADMIN,  /* flatrun-admin: migrates; no checkpoints */
 	STORE_AGENT,  /* migrates, checks, checkpoints; synchronous=FULL */
+	STORE_JOBS,   /* the agent's threads: as the agent, once it has opened */
 	STORE_MIRROR, /* the agent's re-creatable state: synchronous=NORMAL */
 };
 
@@ -37,6 +38,14 @@ int store_open(const char *directory, enum store_role role, struct store **out,
 void store_close(struct store *store);
 #define auto_store CLEANUP(store_release)
 void store_release(struct store **store);
+
+/*
+ * ERR_UNAVAILABLE STATE_MISSING unless the database is there: for who must not
+ * begin an empty one in place of one that was lost.
+ */
+int store_find(const char *directory, struct error *err);
+/* Whether DIRECTORY/flatrun.db is no longer the file that is open here. */
+bool store_has_moved(struct store *store);
 
 /* PRAGMA quick_check, for the agent's start. */
 int store_quick_check(struct store *store, struct error *err);

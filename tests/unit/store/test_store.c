@@ -112,8 +112,8 @@ the_agent_makes_the_database_for_its_group(void **state)
 	struct fixture *f = *state;
 	struct stat status;
 
-	assert_cannot_open(f, STORE_READER, "UNAVAILABLE");
-	assert_cannot_open(f, STORE_MIRROR, "UNAVAILABLE");
+	assert_cannot_open(f, STORE_READER, "STATE_MISSING");
+	assert_cannot_open(f, STORE_MIRROR, "STATE_MISSING");
 	assert_int_equal(scratch_count(&f->scratch, "."), 0);
 
 	store_close(open_store(f, STORE_AGENT));
