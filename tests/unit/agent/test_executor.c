@@ -1,0 +1,342 @@
+/* Jobs: on record first, parallel across subjects, one at a time for each. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "agent/agent.h"
+#include "agent/executor.h"
+#include "base/clock.h"
+#include "settings/settings.h"
+#include "store/jobs.h"
+#include "store/store.h"
+#include "tests/unit/scratch.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct fixture {
+	struct scratch scratch;
+	struct arena arena;
+	struct settings settings;
+	struct agent agent;
+	struct executor *executor;
+	struct store *store;
+	struct error err;
+};
+
+/* What the job bodies share with the tests. */
+static atomic_int running, most_running, finished;
+static atomic_bool hold;
+
+static bool
+any_subject(const char *subject)
+{
+	return *subject != '\0';
+}
+
+static int
+wait_body(struct run *run, struct error *err)
+{
+	int now = atomic_fetch_add(&running, 1) + 1, most;
+
+	(void)err;
+	most = atomic_load(&most_running);
+	while (now > most &&
+	       !atomic_compare_exchange_weak(&most_running, &most, now))
+		;
+	while (atomic_load(&hold) && !atomic_load(run->cancel))
+		clock_sleep_ms(5);
+	atomic_fetch_sub(&running, 1);
+	run->result = json_object_new_object();
+	json_put_text(run->result, "name", run->subject);
+	return 0;
+}
+
+static int
+fail_body(struct run *run, struct error *err)
+{
+	buffer_text(&run->output, "half\xff way");
+	return error_set(err, ERR_UPSTREAM, "COMPOSE_FAILED", "it broke");
+}
+
+static int
+flood_body(struct run *run, struct error *err)
+{
+	int i;
+
+	(void)err;
+	for (i = 0; i < 100000; i++)
+		buffer_text(&run->output, "0123456789");
+	return 0;
+}
+
+static const struct job_kind kinds[] = {
+	{ "test.wait", any_subject, wait_body },
+	{ "test.fail", any_subject, fail_body },
+	{ "test.flood", any_subject, flood_body },
+	{ 0 },
+};
+
+static void
+on_finished(void *context, const char *job_id)
+{
+	(void)context;
+	(void)job_id;
+	atomic_fetch_add(&finished, 1);
+}
+
+static int
+set_up(void **state)
+{
+	struct fixture *f = calloc(1, sizeof *f);
+
+	scratch_make(&f->scratch);
+	f->settings.database_directory = f->scratch.path;
+	f->settings.job_parallel = 3;
+	f->agent.settings = &f->settings;
+	atomic_store(&hold, false);
+	atomic_store(&finished, 0);
+	atomic_store(&most_running, 0);
+	assert_int_equal(
+	    store_open(f->scratch.path, STORE_AGENT, &f->store, &f->err), 0);
+	assert_int_equal(executor_start(&f->agent, kinds, on_finished, f,
+			     &f->executor, &f->err),
+	    0);
+	*state = f;
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	struct fixture *f = *state;
+
+	atomic_store(&hold, false);
+	if (f->executor != NULL)
+		executor_stop(f->executor);
+	store_close(f->store);
+	arena_clear(&f->arena);
+	scratch_remove(&f->scratch);
+	free(f);
+	return 0;
+}
+
+static int
+submit(struct fixture *f, const char *kind, const char *subject,
+    const char **out_id)
+{
+	struct json_object *arguments = json_object_new_object();
+	int failed = executor_submit(f->executor, f->store, kind, subject,
+	    "key:x", "request", arguments, &f->arena, out_id, &f->err);
+
+	json_object_put(arguments);
+	return failed;
+}
+
+static void
+wait_for(const atomic_int *value, int wanted)
+{
+	int64_t until_ms = clock_monotonic_ms() + 10000;
+
+	while (atomic_load(value) != wanted && clock_monotonic_ms() < until_ms)
+		clock_sleep_ms(5);
+	assert_int_equal(atomic_load(value), wanted);
+}
+
+static struct job
+read_job(struct fixture *f, const char *id)
+{
+	struct job job;
+
+	assert_int_equal(
+	    store_job_get(f->store, id, &f->arena, &job, &f->err), 0);
+	return job;
+}
+
+static void
+a_job_that_is_done_is_on_record_before_anybody_is_told(void **state)
+{
+	struct fixture *f = *state;
+	const char *id;
+	struct job job;
+
+	assert_int_equal(submit(f, "test.wait", "blog", &id), 0);
+	wait_for(&finished, 1);
+	job = read_job(f, id);
+	assert_int_equal(job.status, JOB_SUCCEEDED);
+	assert_string_equal(job.result, "{\"name\":\"blog\"}");
+	assert_false(executor_has(f->executor, id));
+}
+
+static void
+a_second_job_of_a_subject_is_told_of_the_first(void **state)
+{
+	struct fixture *f = *state;
+	const char *first, *second;
+
+	atomic_store(&hold, true);
+	assert_int_equal(submit(f, "test.wait", "blog", &first), 0);
+	assert_int_equal(submit(f, "test.wait", "blog", &second), -1);
+	assert_int_equal(f->err.kind, ERR_CONFLICT);
+	assert_string_equal(error_code(&f->err), "DEPLOYMENT_BUSY");
+	assert_string_equal(f->err.related, first);
+	assert_true(executor_has(f->executor, first));
+	atomic_store(&hold, false);
+	wait_for(&finished, 1);
+	assert_int_equal(submit(f, "test.wait", "blog", &second), 0);
+	wait_for(&finished, 2);
+}
+
+static void
+jobs_of_different_subjects_run_at_once_up_to_the_limit(void **state)
+{
+	struct fixture *f = *state;
+	char name[8];
+	const char *id;
+	int i;
+
+	atomic_store(&hold, true);
+	for (i = 0; i < 5; i++) {
+		snprintf(name, sizeof name, "d%d", i);
+		assert_int_equal(submit(f, "test.wait", name, &id), 0);
+	}
+	wait_for(&running, 3);
+	assert_int_equal(read_job(f, id).status, JOB_PENDING);
+	atomic_store(&hold, false);
+	wait_for(&finished, 5);
+	assert_int_equal(atomic_load(&most_running), 3);
+}
+
+static void
+a_failure_is_recorded_with_its_output_made_valid(void **state)
+{
+	struct fixture *f = *state;
+	const char *id;
+	struct job job;
+
+	assert_int_equal(submit(f, "test.fail", "blog", &id), 0);
+	wait_for(&finished, 1);
+	job = read_job(f, id);
+	assert_int_equal(job.status, JOB_FAILED);
+	assert_string_equal(error_code(&job.error), "COMPOSE_FAILED");
+	assert_string_equal(job.output, "half\xEF\xBF\xBD way");
+}
+
+static void
+output_is_bounded(void **state)
+{
+	struct fixture *f = *state;
+	const char *id;
+
+	assert_int_equal(submit(f, "test.flood", "blog", &id), 0);
+	wait_for(&finished, 1);
+	assert_in_range(strlen(read_job(f, id).output), JOB_OUTPUT_MAXIMUM - 10,
+	    JOB_OUTPUT_MAXIMUM);
+}
+
+static void
+unknown_kinds_and_bad_subjects_leave_no_record(void **state)
+{
+	struct job_filter filter = { .limit = 10 };
+	struct fixture *f = *state;
+	struct job *jobs;
+	const char *id;
+	int64_t total;
+	size_t count;
+
+	assert_int_equal(submit(f, "test.other", "blog", &id), -1);
+	assert_int_equal(f->err.kind, ERR_INVALID);
+	assert_int_equal(submit(f, "test.wait", "", &id), -1);
+	assert_string_equal(error_code(&f->err), "INVALID_NAME");
+	assert_int_equal(store_job_list(f->store, &filter, &f->arena, &jobs,
+			     &count, &total, &f->err),
+	    0);
+	assert_int_equal(total, 0);
+}
+
+static void *
+submit_many(void *context)
+{
+	struct fixture *f = context;
+	auto_arena struct arena arena = { 0 };
+	auto_store struct store *store = NULL;
+	struct json_object *arguments = json_object_new_object();
+	struct error err;
+	const char *id;
+	intptr_t won = 0;
+	int i;
+
+	if (store_open(f->scratch.path, STORE_AGENT, &store, &err) == 0)
+		for (i = 0; i < 20; i++)
+			won += executor_submit(f->executor, store, "test.wait",
+				   "blog", "a", "r", arguments, &arena, &id,
+				   &err) == 0;
+	json_object_put(arguments);
+	return (void *)won;
+}
+
+static void
+of_many_who_ask_at_once_one_wins(void **state)
+{
+	struct fixture *f = *state;
+	pthread_t threads[4];
+	intptr_t won = 0;
+	void *result;
+	int i;
+
+	atomic_store(&hold, true);
+	for (i = 0; i < 4; i++)
+		assert_int_equal(
+		    pthread_create(&threads[i], NULL, submit_many, f), 0);
+	for (i = 0; i < 4; i++) {
+		pthread_join(threads[i], &result);
+		won += (intptr_t)result;
+	}
+	assert_int_equal(won, 1);
+}
+
+static void
+stopping_lets_a_running_job_end_and_begins_no_other(void **state)
+{
+	struct fixture *f = *state;
+	const char *ids[4];
+	char name[8];
+	int i;
+
+	atomic_store(&hold, true);
+	for (i = 0; i < 4; i++) {
+		snprintf(name, sizeof name, "d%d", i);
+		assert_int_equal(submit(f, "test.wait", name, &ids[i]), 0);
+	}
+	wait_for(&running, 3);
+	atomic_store(&hold, false);
+	executor_stop(f->executor);
+	f->executor = NULL;
+	for (i = 0; i < 3; i++)
+		assert_true(read_job(f, ids[i]).status == JOB_SUCCEEDED);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_job_that_is_done_is_on_record_before_anybody_is_told),
+		TEST(a_second_job_of_a_subject_is_told_of_the_first),
+		TEST(jobs_of_different_subjects_run_at_once_up_to_the_limit),
+		TEST(a_failure_is_recorded_with_its_output_made_valid),
+		TEST(output_is_bounded),
+		TEST(unknown_kinds_and_bad_subjects_leave_no_record),
+		TEST(of_many_who_ask_at_once_one_wins),
+		TEST(stopping_lets_a_running_job_end_and_begins_no_other),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
