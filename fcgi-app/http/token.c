@@ -84,6 +84,17 @@ read_time(jwt_t *jwt, const char *claim, int64_t *out)
 	return valid;
 }
 
+/* RFC 7515, section 4.1.11: an extension that must be understood is not. */
+static bool
+has_extensions(jwt_t *jwt)
+{
+	char *text = jwt_get_headers_json(jwt, "crit");
+	bool has = text != NULL;
+
+	free(text);
+	return has;
+}
+
 static bool
 read_claims(jwt_t *jwt, struct arena *arena, struct token_claims *out,
     int64_t *not_before)
@@ -116,7 +127,7 @@ token_verify(const struct token_key *key, const char *token, int64_t now_s,
 		jwt = NULL;
 		return refuse(err);
 	}
-	if (jwt_get_alg(jwt) != JWT_ALG_HS256 ||
+	if (jwt_get_alg(jwt) != JWT_ALG_HS256 || has_extensions(jwt) ||
 	    !read_claims(jwt, arena, out, &not_before) ||
 	    out->issued_at > now_s + TOKEN_LEEWAY_S ||
 	    not_before > now_s + TOKEN_LEEWAY_S)
