@@ -229,7 +229,8 @@ request_wait_ms(const struct request *request, int64_t fallback_ms)
 
 	while (at != NULL && *at != '\0') {
 		at += strspn(at, " \t,;");
-		if (strncasecmp(at, "respond-async", 13) == 0)
+		if (strncasecmp(at, "respond-async", 13) == 0 &&
+		    strchr(" \t,;=", at[13]) != NULL)
 			return 0;
 		if (strncasecmp(at, "wait=", 5) == 0 && at[5] >= '0' &&
 		    at[5] <= '9') {
