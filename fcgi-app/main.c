@@ -110,7 +110,8 @@ open_app(struct pool *pool, struct error *err)
 			    pool->settings->run_directory),
 		&app->docker, err) < 0)
 		return -1;
-	app->jobs = jobs_open(pool->settings->run_directory);
+	app->jobs = jobs_open(pool->settings->run_directory,
+	    (int)(pool->settings->api.threads / 2));
 	app->cache = cache_new();
 	if (pool->streams)
 		app->streams =
@@ -200,7 +201,8 @@ run_pool(const char *config, bool streams, struct error *err)
 	int number;
 
 	pool.streams = streams;
-	/* Without the supervisor nobody would end us, and we hold the socket. */
+	/* Without the supervisor nobody would end us, and we hold the socket.
+	 */
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	memory_configure();
 	block_signals(&signals);

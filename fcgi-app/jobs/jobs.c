@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,13 +20,16 @@
 
 struct jobs {
 	struct sockaddr_un address;
+	int maximum_waiting;
+	atomic_int waiting;
 };
 
 struct jobs *
-jobs_open(const char *run_directory)
+jobs_open(const char *run_directory, int maximum_waiting)
 {
 	struct jobs *jobs = xcalloc(1, sizeof *jobs);
 
+	jobs->maximum_waiting = maximum_waiting;
 	jobs->address.sun_family = AF_UNIX;
 	snprintf(jobs->address.sun_path, sizeof jobs->address.sun_path,
 	    "%s/agent/agent.sock", run_directory);
@@ -97,15 +101,25 @@ receive(int fd, struct buffer *received, int64_t deadline_ms,
 	}
 }
 
-/* Waits for {"done": true}; *closed when the agent went away before. */
+/*
+ * Waits for {"done": true}, unless too many wait already; *closed when the
+ * agent went away before.
+ */
 static int
-await_end(int fd, struct buffer *received, int64_t wait_ms, bool *closed,
-    struct error *err)
+await_end(struct jobs *jobs, int fd, struct buffer *received, int64_t wait_ms,
+    bool *closed, struct error *err)
 {
 	auto_json struct json_object *answer = NULL;
+	int failed = 0;
 
-	return receive(
-	    fd, received, clock_monotonic_ms() + wait_ms, &answer, closed, err);
+	*closed = false;
+	if (wait_ms <= 0)
+		return 0;
+	if (atomic_fetch_add(&jobs->waiting, 1) < jobs->maximum_waiting)
+		failed = receive(fd, received, clock_monotonic_ms() + wait_ms,
+		    &answer, closed, err);
+	atomic_fetch_sub(&jobs->waiting, 1);
+	return failed;
 }
 
 static int
@@ -155,7 +169,7 @@ jobs_run(struct jobs *jobs, struct store *store,
 
 	if (fd < 0 || submit(fd, &received, request, arena, &id, err) < 0)
 		return -1;
-	if (wait_ms > 0 && await_end(fd, &received, wait_ms, &closed, err) < 0)
+	if (await_end(jobs, fd, &received, wait_ms, &closed, err) < 0)
 		return -1;
 	if (store_job_get(store, id, arena, out, err) < 0)
 		return -1;
@@ -180,5 +194,5 @@ jobs_wait(struct jobs *jobs, const char *id, int64_t wait_ms, struct error *err)
 	json_put_text(frame, "wait", id);
 	if (fd < 0 || frame_send(fd, frame, err) < 0)
 		return -1;
-	return await_end(fd, &received, wait_ms, &closed, err);
+	return await_end(jobs, fd, &received, wait_ms, &closed, err);
 }

@@ -18,8 +18,12 @@
 struct jobs;
 struct store;
 
-/* run_directory is copied; nothing is connected yet. */
-struct jobs *jobs_open(const char *run_directory);
+/*
+ * run_directory is copied; nothing is connected yet. At most maximum_waiting
+ * threads wait for jobs at a time; further ones get the job under way at
+ * once, so that waiting clients never keep others from being answered.
+ */
+struct jobs *jobs_open(const char *run_directory, int maximum_waiting);
 void jobs_close(struct jobs *jobs);
 
 struct job_request {

@@ -47,7 +47,7 @@ set_up(void **state)
 	scratch_make_directory(&f->scratch, "agent");
 	assert_int_equal(
 	    store_open(f->scratch.path, STORE_AGENT, &f->store, &f->err), 0);
-	f->jobs = jobs_open(f->scratch.path);
+	f->jobs = jobs_open(f->scratch.path, 1);
 	f->listener = socket(AF_UNIX, SOCK_STREAM, 0);
 	snprintf(address.sun_path, sizeof address.sun_path,
 	    "%s/agent/agent.sock", f->scratch.path);
@@ -165,6 +165,35 @@ a_job_that_takes_longer_is_given_back_under_way(void **state)
 	assert_int_equal(run(f, 200, &out), 0);
 	assert_int_equal(out.status, JOB_PENDING);
 	assert_in_range(clock_monotonic_ms() - started_ms, 150, 900);
+}
+
+static void *
+wait_long(void *context)
+{
+	struct fixture *f = context;
+	struct error err;
+
+	jobs_wait(f->jobs, "01234567890123456789", 1000, &err);
+	return NULL;
+}
+
+static void
+when_too_many_wait_a_job_is_given_back_at_once(void **state)
+{
+	struct fixture *f = *state;
+	int64_t started_ms;
+	struct error err;
+	pthread_t waiter;
+
+	f->waits = true;
+	start_agent(f);
+	assert_int_equal(pthread_create(&waiter, NULL, wait_long, f), 0);
+	clock_sleep_ms(100);
+	started_ms = clock_monotonic_ms();
+	assert_int_equal(
+	    jobs_wait(f->jobs, "01234567890123456789", 5000, &err), 0);
+	assert_true(clock_monotonic_ms() - started_ms < 300);
+	pthread_join(waiter, NULL);
 }
 
 static void
@@ -380,6 +409,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_finished_job_is_read_from_the_record),
 		TEST(a_job_that_takes_longer_is_given_back_under_way),
+		TEST(when_too_many_wait_a_job_is_given_back_at_once),
 		TEST(a_client_that_does_not_wait_gets_the_job_at_once),
 		TEST(an_agent_that_ends_meanwhile_interrupted_the_job),
 		TEST(a_refusal_of_the_agent_reaches_the_client),
