@@ -174,8 +174,9 @@ run(const struct settings *settings, const char *action,
 {
 	auto_store struct store *store = NULL;
 
-	if (store_open(settings->database_directory, STORE_ADMIN, &store, err) <
-	    0)
+	if (store_find(settings->database_directory, err) < 0 ||
+	    store_open(settings->database_directory, STORE_ADMIN, &store, err) <
+		0)
 		return -1;
 	if (strcmp(action, "create") == 0)
 		return create_key(store, options, arena, err);

@@ -192,6 +192,8 @@ static int
 make_database(const struct setup *setup, struct error *err)
 {
 	auto_store struct store *store = NULL;
+	const char *directory = setup->settings->database_directory;
+	bool is_first = !exists(setup->state, "database");
 
 	/*
 	 * The group writes: SQLite makes its log beside the database. Files
@@ -200,8 +202,17 @@ make_database(const struct setup *setup, struct error *err)
 	if (make_directory(setup->state, "database", 0,
 		setup->owners->user_group, 02770, NULL, err) < 0)
 		return -1;
-	return store_open(
-	    setup->settings->database_directory, STORE_ADMIN, &store, err);
+	/* Keys and jobs that were lost are not to pass for none. */
+	if (!is_first && store_find(directory, err) < 0)
+		return error_set(err, ERR_UNAVAILABLE, "STATE_MISSING",
+		    "the state database is missing: put a copy of it into "
+		    "'%s', or remove that directory to begin anew",
+		    directory);
+	if (store_open(directory, STORE_ADMIN, &store, err) == 0)
+		return 0;
+	if (is_first)
+		unlinkat(setup->state, "database", AT_REMOVEDIR);
+	return -1;
 }
 
 static int
@@ -217,7 +228,11 @@ make_state(const struct setup *setup, struct error *err)
 	return make_database(setup, err);
 }
 
-/* Sockets: nginx passes to http/, workers to agent/, nobody else. */
+/*
+ * Sockets: nginx passes to http/, workers to agent/, nobody else. Both are
+ * root's: who could put a link in place of a socket while spawn-fcgi binds it
+ * would have any file made its own.
+ */
 static int
 make_run(const struct setup *setup, struct error *err)
 {
@@ -228,8 +243,8 @@ make_run(const struct setup *setup, struct error *err)
 		return -1;
 	run = file_open_root(path, err);
 	if (run < 0 || set_owner(run, path, 0, 0, 0711, err) < 0 ||
-	    make_directory(run, "http", setup->owners->user,
-		setup->owners->nginx_group, 0710, NULL, err) < 0)
+	    make_directory(run, "http", 0, setup->owners->nginx_group, 0710,
+		NULL, err) < 0)
 		return -1;
 	return make_directory(
 	    run, "agent", 0, setup->owners->user_group, 0710, NULL, err);

@@ -325,7 +325,7 @@ a_first_set_up_makes_everything_with_its_owner(void **state)
 	assert_owner(f, "state/database/flatrun.db", "root", "daemon", 0660);
 	assert_owner(f, "state/deployments", "root", "root", 0755);
 	assert_owner(f, "run", "root", "root", 0711);
-	assert_owner(f, "run/http", "daemon", "www-data", 0710);
+	assert_owner(f, "run/http", "root", "www-data", 0710);
 	assert_owner(f, "run/agent", "root", "daemon", 0710);
 	assert_owner(f, "etc/vhosts", "root", "root", 0755);
 	assert_int_equal(strlen(text_of(f, "state/secrets/jwt.key")), 64);
@@ -363,6 +363,31 @@ a_second_set_up_keeps_what_is_there_and_mends_owners(void **state)
 	    text_of(f, "state/tls/certificate.pem"), certificate);
 	assert_non_null(
 	    strstr(text_of(f, "state/tls/certificate.pem"), "BEGIN CERT"));
+}
+
+static void
+a_lost_database_is_not_replaced_by_an_empty_one(void **state)
+{
+	struct fixture *f = *state;
+	struct setup_owners owners;
+
+	if (geteuid() != 0)
+		skip();
+	run_setup(f);
+	run_setup(f);
+	assert_int_equal(unlink(path_of(f, "state/database/flatrun.db")), 0);
+	assert_int_equal(setup_find_owners(f->settings, &owners, &f->err), 0);
+	assert_int_equal(
+	    setup_run(f->settings, &owners, &f->arena, &f->err), -1);
+	assert_string_equal(f->err.code, "STATE_MISSING");
+	assert_int_equal(
+	    access(path_of(f, "state/database/flatrun.db"), F_OK), -1);
+	/* The way out that the message names. */
+	unlink(path_of(f, "state/database/flatrun.db-wal"));
+	unlink(path_of(f, "state/database/flatrun.db-shm"));
+	assert_int_equal(rmdir(path_of(f, "state/database")), 0);
+	run_setup(f);
+	assert_owner(f, "state/database/flatrun.db", "root", "daemon", 0660);
 }
 
 static void
@@ -555,6 +580,7 @@ main(void)
 		cmocka_unit_test(a_certificate_has_its_names_and_its_key),
 		TEST(a_first_set_up_makes_everything_with_its_owner),
 		TEST(a_second_set_up_keeps_what_is_there_and_mends_owners),
+		TEST(a_lost_database_is_not_replaced_by_an_empty_one),
 		TEST(what_is_configured_is_not_made),
 		TEST(a_link_in_place_of_a_directory_is_refused),
 		TEST(a_user_who_does_not_exist_is_named),
