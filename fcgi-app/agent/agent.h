@@ -26,6 +26,7 @@ struct agent {
 	uid_t worker_uid;
 	gid_t worker_gid;
 	atomic_bool stopping;
+	atomic_bool state_lost; /* the database went away or is damaged */
 };
 
 /* Finds the Compose program unless that was done; any thread. */

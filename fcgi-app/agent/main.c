@@ -142,6 +142,7 @@ open_state(struct parts *parts, struct error *err)
 	    &parts->arena, "FLATRUN_AGENT=%s", settings->state_directory);
 	if (find_worker(agent, settings->user, err) < 0 ||
 	    lock_state(parts, err) < 0 ||
+	    store_find(settings->database_directory, err) < 0 ||
 	    store_open(settings->database_directory, STORE_AGENT, &parts->store,
 		err) < 0 ||
 	    store_quick_check(parts->store, err) < 0 ||
@@ -187,6 +188,10 @@ on_tick(void *context)
 {
 	struct parts *parts = context;
 
+	/* Nothing is changed that cannot be put on record. */
+	if (store_has_moved(parts->store) ||
+	    atomic_load(&parts->agent.state_lost))
+		atomic_store(&parts->agent.stopping, true);
 	heartbeat_write(parts->heartbeat,
 	    mirror_docker_is_up(parts->agent.mirror),
 	    mirror_docker_generation(parts->agent.mirror));
@@ -224,6 +229,7 @@ static int
 run_agent(const char *config, struct error *err)
 {
 	static struct parts parts;
+	bool lost;
 
 	parts.lock = parts.heartbeat = -1;
 	memory_configure();
@@ -238,7 +244,12 @@ run_agent(const char *config, struct error *err)
 	    LOG_INFO, "agent started", LOG_TEXT("version", PACKAGE_VERSION));
 	server_run(parts.server, parts.store, on_tick, &parts);
 	log_message(LOG_INFO, "agent stopping");
+	lost = store_has_moved(parts.store) ||
+	       atomic_load(&parts.agent.state_lost);
 	stop(&parts);
+	if (lost)
+		return error_set(err, ERR_UNAVAILABLE, "STATE_CORRUPT",
+		    "the state database went away or is damaged");
 	return 0;
 }
 
@@ -284,7 +295,7 @@ main(int argc, char **argv)
 	}
 	if (run_agent(config, &err) == 0)
 		return 0;
-	log_error(LOG_ERROR, "agent cannot start", &err);
+	log_error(LOG_ERROR, "agent cannot run", &err);
 	/* Whoever restarts us at once must not make a busy loop of it. */
 	clock_sleep_ms(FAILED_START_DELAY_MS);
 	return 1;

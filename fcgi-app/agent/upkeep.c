@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define TICK_MS 500
 #define CHECKPOINT_MS 60000
@@ -37,6 +38,14 @@ tidy(struct agent *agent, struct store *store)
 		log_error(LOG_WARNING, "cannot empty the trash", &err);
 }
 
+/* The agent ends, and does not start again on what is damaged. */
+static void
+note_damage(struct agent *agent, const struct error *err)
+{
+	if (strcmp(err->code, "STATE_CORRUPT") == 0)
+		atomic_store(&agent->state_lost, true);
+}
+
 static void
 do_due(struct upkeep *upkeep, struct store *store)
 {
@@ -45,12 +54,18 @@ do_due(struct upkeep *upkeep, struct store *store)
 
 	if (now >= upkeep->checkpoint_at_ms) {
 		upkeep->checkpoint_at_ms = now + CHECKPOINT_MS;
-		if (store_checkpoint(store, &err) < 0)
+		if (store_checkpoint(store, &err) < 0) {
 			log_error(LOG_WARNING, "cannot checkpoint", &err);
+			note_damage(upkeep->agent, &err);
+		}
 	}
 	if (now >= upkeep->tidy_at_ms) {
 		upkeep->tidy_at_ms = now + TIDY_MS;
 		tidy(upkeep->agent, store);
+		if (store_quick_check(store, &err) < 0) {
+			log_error(LOG_ERROR, "cannot check the state", &err);
+			note_damage(upkeep->agent, &err);
+		}
 	}
 }
 

@@ -59,10 +59,15 @@ read_parameters(struct request *request)
 	    parse_length(copy_parameter(request, "CONTENT_LENGTH"));
 }
 
-/* Gives the request this thread's connection to the store. */
+/*
+ * Gives the request this thread's connection to the store; another one, when
+ * the database was restored from a copy: keys may have been revoked meanwhile.
+ */
 static int
 open_store(struct request *request, struct store **store, struct error *err)
 {
+	if (*store != NULL && store_has_moved(*store))
+		store_close(TAKE(*store));
 	if (*store == NULL &&
 	    store_open(request->app->settings->database_directory, STORE_READER,
 		store, err) < 0)
