@@ -168,8 +168,11 @@ create_deployment(struct run *run, struct error *err)
 	json_put_text(run->result, "name", run->subject);
 	if (arguments.auto_start) {
 		started = project_up(run, project, 0, &failure) == 0;
-		json_put_text(
-		    run->result, "start_error", started ? "" : failure.message);
+		if (!started)
+			log_error(LOG_WARNING, "a new deployment did not start",
+			    &failure);
+		json_put_text(run->result, "start_error",
+		    started ? "" : error_public(&failure));
 		json_put_text(run->result, "start_error_code",
 		    started ? "" : error_code(&failure));
 	} else {

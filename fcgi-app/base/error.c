@@ -137,6 +137,14 @@ error_code(const struct error *err)
 }
 
 const char *
+error_public(const struct error *err)
+{
+	return strcmp(error_code(err), kinds[ERR_INTERNAL].code) == 0
+		   ? "internal error"
+		   : err->message;
+}
+
+const char *
 error_kind_name(enum error_kind kind)
 {
 	return kinds[kind].name;

@@ -83,6 +83,9 @@ void error_add_detail(struct error *err, const char *format, ...)
 /* The code, or the default one of its kind; never empty. */
 const char *error_code(const struct error *err);
 
+/* The message for clients: of what is our own trouble no more than that. */
+const char *error_public(const struct error *err);
+
 /* Lower-case word for the kind, for storage; unknown words are ERR_INTERNAL. */
 const char *error_kind_name(enum error_kind kind);
 enum error_kind error_kind_parse(const char *name);

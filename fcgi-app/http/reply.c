@@ -103,9 +103,7 @@ reply_error(
 	size_t length;
 
 	/* What went wrong inside is for the log; the id leads there. */
-	json_put_text(top, "error",
-	    err->kind == ERR_INTERNAL && err->code[0] == '\0' ? "internal error"
-							      : err->message);
+	json_put_text(top, "error", error_public(err));
 	json_put_text(top, "code", error_code(err));
 	json_put_text(top, "request_id", request->id);
 	if (err->field[0] != '\0')

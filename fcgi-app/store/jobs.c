@@ -119,7 +119,7 @@ store_job_finish(struct store *store, const char *id, const char *output,
 		store_bind_text(statement, 4, error_kind_name(failure->kind));
 		store_bind_text(statement, 5, error_code(failure));
 		store_bind_text(statement, 6, failure->field);
-		store_bind_text(statement, 7, failure->message);
+		store_bind_text(statement, 7, error_public(failure));
 	}
 	sqlite3_bind_int64(statement, 8, clock_wall_ms());
 	store_bind_text(statement, 9, id);
@@ -289,7 +289,7 @@ store_jobs_interrupt(struct store *store, struct arena *arena, struct job **out,
 	    read_jobs(store, statement, arena, out, out_count, err) < 0 ||
 	    store_prepare(store,
 		"UPDATE jobs SET status = 'failed', "
-		"error_kind = 'internal', error_code = 'JOB_INTERRUPTED', "
+		"error_kind = 'unavailable', error_code = 'JOB_INTERRUPTED', "
 		"error_field = '', error_message = 'the service stopped while "
 		"the job was under way', finished_at_ms = max(?, "
 		"started_at_ms) WHERE status IN ('pending', 'running')",

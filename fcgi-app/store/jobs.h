@@ -42,7 +42,8 @@ int store_job_insert(struct store *store, struct job *job, struct arena *arena,
 int store_job_start(struct store *store, const char *id, struct error *err);
 int store_job_output(
     struct store *store, const char *id, const char *output, struct error *err);
-/* failure NULL: succeeded. result may be NULL. */
+/* failure NULL: succeeded. result may be NULL. Of an internal failure clients
+ * are told no more than that; the log has the rest. */
 int store_job_finish(struct store *store, const char *id, const char *output,
     const char *result, const struct error *failure, struct error *err);
 
