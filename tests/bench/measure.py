@@ -144,13 +144,22 @@ def timed(work, *arguments):
     return time.monotonic() - started
 
 
-def pss_kib(process):
-    """Its memory, with what it shares divided among those who share it."""
+def rollup_kib(process, name):
     with open(f"/proc/{process}/smaps_rollup") as rollup:
         for line in rollup:
-            if line.startswith("Pss:"):
+            if line.startswith(name + ":"):
                 return int(line.split()[1])
-    raise AssertionError(f"process {process} has no Pss")
+    raise AssertionError(f"process {process} has no {name}")
+
+
+def pss_kib(process):
+    """Its memory, with what it shares divided among those who share it."""
+    return rollup_kib(process, "Pss")
+
+
+def private_kib(process):
+    """What it has written: other processes cannot change it."""
+    return rollup_kib(process, "Private_Dirty")
 
 
 def descriptors(process):
