@@ -22,6 +22,7 @@ struct agent {
 	struct docker *docker;
 	struct mirror *mirror;
 	struct executor *executor;
+	struct server *server; /* open before any thread starts */
 	const char *mark; /* in every child's environment */
 	uid_t worker_uid;
 	gid_t worker_gid;

@@ -15,8 +15,10 @@
 
 #define QUEUE_MAXIMUM 256
 #define FINISH_TRIES 5
+#define RETRY_PAUSE_MS 1000
 #define OUTPUT_INTERVAL_MS 1000
 #define DRAIN_MS 30000
+#define RETRY_AFTER_S 1
 
 /* A job that is queued or running; kept until it is on record as finished. */
 struct pending {
@@ -40,7 +42,8 @@ struct executor {
 	pthread_cond_t queued;
 	struct pending *first;
 	size_t count;
-	bool draining; /* nothing new is taken or begun */
+	int64_t drained_at_ms; /* not 0: nothing new is taken or begun, and
+				  then what still runs is cancelled */
 };
 
 static void
@@ -60,7 +63,9 @@ next_waiting(struct executor *executor)
 {
 	struct pending *pending;
 
-	for (pending = executor->first; pending != NULL && !executor->draining;
+	if (executor->drained_at_ms != 0)
+		return NULL;
+	for (pending = executor->first; pending != NULL;
 	     pending = pending->next)
 		if (!pending->running)
 			return pending;
@@ -97,6 +102,17 @@ forget(struct executor *executor, struct pending *pending)
 	pthread_mutex_unlock(&executor->lock);
 }
 
+static bool
+is_draining(struct executor *executor)
+{
+	bool draining;
+
+	pthread_mutex_lock(&executor->lock);
+	draining = executor->drained_at_ms != 0;
+	pthread_mutex_unlock(&executor->lock);
+	return draining;
+}
+
 /* Output as valid text: programs may write anything. */
 static char *
 output_text(struct run *run)
@@ -122,23 +138,39 @@ run_store_output(struct run *run)
 	store_job_output(run->store, run->id, output_text(run), &ignored);
 }
 
-/* A full disk or a busy store may pass: the end of a job is worth a wait. */
+static bool
+may_pass(const struct error *err)
+{
+	return err->kind == ERR_STORAGE_FULL ||
+	       strcmp(err->code, "STATE_BUSY") == 0;
+}
+
+/*
+ * A full disk is waited for, and so the deployment stays busy: without this
+ * record its job would seem to run until the agent's next start.
+ */
 static void
-record_end(struct run *run, const struct error *failure)
+record_end(
+    struct executor *executor, struct run *run, const struct error *failure)
 {
 	const char *result =
 	    run->result ? json_serialize(run->result, NULL) : NULL;
 	const char *output = output_text(run);
 	struct error err;
-	int tries;
+	int tries = 0;
 
-	for (tries = 0; tries < FINISH_TRIES; tries++) {
-		if (store_job_finish(run->store, run->id, output, result,
-			failure, &err) == 0)
+	while (store_job_finish(
+		   run->store, run->id, output, result, failure, &err) < 0) {
+		if (++tries % FINISH_TRIES == 0) {
+			log_error(
+			    LOG_ERROR, "cannot record the end of a job", &err);
+			if (!may_pass(&err))
+				return;
+		}
+		if (is_draining(executor))
 			return;
-		clock_sleep_ms(1000);
+		clock_sleep_ms(RETRY_PAUSE_MS);
 	}
-	log_error(LOG_ERROR, "cannot record the end of a job", &err);
 }
 
 static void
@@ -166,7 +198,7 @@ run_job(struct executor *executor, struct store *store, struct pending *pending)
 	if (failed && atomic_load(&executor->stopping))
 		error_set(&err, ERR_UNAVAILABLE, "JOB_INTERRUPTED",
 		    "the service stopped while the job was under way");
-	record_end(&run, failed ? &err : NULL);
+	record_end(executor, &run, failed ? &err : NULL);
 	log_event(failed ? LOG_WARNING : LOG_INFO, "job",
 	    LOG_TEXT("job_id", run.id), LOG_TEXT("kind", pending->kind->name),
 	    LOG_TEXT("subject", run.subject), LOG_TEXT("actor", run.actor),
@@ -180,20 +212,37 @@ run_job(struct executor *executor, struct store *store, struct pending *pending)
 	arena_clear(&run.arena);
 }
 
+/* NULL: stopping. */
+static struct store *
+open_store(struct executor *executor)
+{
+	struct store *store = NULL;
+	struct error err;
+
+	while (store_open(executor->agent->settings->database_directory,
+		   STORE_JOBS, &store, &err) < 0) {
+		log_error(LOG_ERROR, "cannot open the store", &err);
+		if (is_draining(executor))
+			return NULL;
+		clock_sleep_ms(RETRY_PAUSE_MS);
+	}
+	return store;
+}
+
 static void *
 run_thread(void *context)
 {
 	struct executor *executor = context;
 	auto_store struct store *store = NULL;
 	struct pending *pending;
-	struct error err;
 
 	while ((pending = take_next(executor)) != NULL) {
-		while (store == NULL &&
-		       store_open(executor->agent->settings->database_directory,
-			   STORE_JOBS, &store, &err) < 0) {
-			log_error(LOG_ERROR, "cannot open the store", &err);
-			clock_sleep_ms(1000);
+		if (store == NULL)
+			store = open_store(executor);
+		if (store == NULL) {
+			forget(executor, pending);
+			free_pending(pending);
+			break;
 		}
 		run_job(executor, store, pending);
 		forget(executor, pending);
@@ -227,27 +276,22 @@ executor_start(struct agent *agent, const struct job_kind *kinds,
 	return 0;
 }
 
-/* Lets running jobs end by themselves for a while. */
-static void
-drain(struct executor *executor)
+bool
+executor_drain(struct executor *executor)
 {
-	int64_t until_ms = clock_monotonic_ms() + DRAIN_MS;
+	int64_t now = clock_monotonic_ms();
 	struct pending *pending;
-	bool running = true;
+	bool running = false, late;
 
 	pthread_mutex_lock(&executor->lock);
-	executor->draining = true;
+	if (executor->drained_at_ms == 0)
+		executor->drained_at_ms = now + DRAIN_MS;
+	late = now >= executor->drained_at_ms;
+	for (pending = executor->first; pending != NULL;
+	     pending = pending->next)
+		running |= pending->running;
 	pthread_mutex_unlock(&executor->lock);
-	while (running && clock_monotonic_ms() < until_ms) {
-		running = false;
-		pthread_mutex_lock(&executor->lock);
-		for (pending = executor->first; pending != NULL;
-		     pending = pending->next)
-			running |= pending->running;
-		pthread_mutex_unlock(&executor->lock);
-		if (running)
-			clock_sleep_ms(50);
-	}
+	return !running || late;
 }
 
 void
@@ -256,7 +300,8 @@ executor_stop(struct executor *executor)
 	struct pending *pending;
 	size_t i;
 
-	drain(executor);
+	while (!executor_drain(executor))
+		clock_sleep_ms(50);
 	pthread_mutex_lock(&executor->lock);
 	atomic_store(&executor->stopping, true);
 	pthread_cond_broadcast(&executor->queued);
@@ -300,10 +345,16 @@ check_room(struct executor *executor, const char *subject, struct error *err)
 		snprintf(err->related, sizeof err->related, "%s", pending->id);
 		return -1;
 	}
-	if (executor->count >= QUEUE_MAXIMUM || executor->draining)
-		return error_set(err, ERR_UNAVAILABLE, "OVERLOADED",
+	if (executor->drained_at_ms != 0)
+		error_set(err, ERR_UNAVAILABLE, "AGENT_UNAVAILABLE",
+		    "the agent is about to end");
+	else if (executor->count >= QUEUE_MAXIMUM)
+		error_set(err, ERR_UNAVAILABLE, "OVERLOADED",
 		    "too many changes are under way");
-	return 0;
+	else
+		return 0;
+	err->retry_after_s = RETRY_AFTER_S;
+	return -1;
 }
 
 static void

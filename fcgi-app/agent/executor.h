@@ -48,8 +48,12 @@ struct job_kind {
 int executor_start(struct agent *agent, const struct job_kind *kinds,
     void (*on_finished)(void *context, const char *job_id), void *context,
     struct executor **out, struct error *err);
-/* Refuses new jobs, lets running ones end for 30 s, then cancels them, and
- * waits for the threads. */
+/*
+ * Refuses new jobs and begins none of those that wait; true when the running
+ * ones have ended, or had 30 s for it. To be asked again and again.
+ */
+bool executor_drain(struct executor *executor);
+/* Drains, then cancels what still runs, and waits for the threads. */
 void executor_stop(struct executor *executor);
 
 /*

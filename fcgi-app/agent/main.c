@@ -48,6 +48,7 @@ struct parts {
 	struct server *server;
 	int lock;
 	int heartbeat;
+	atomic_bool asked_to_stop;
 };
 
 /* The one thing that a signal handler can reach. */
@@ -71,7 +72,7 @@ handle_signals(struct parts *parts)
 	struct sigaction action = { .sa_handler = on_signal };
 
 	signalled_server = parts->server;
-	signalled_stop = &parts->agent.stopping;
+	signalled_stop = &parts->asked_to_stop;
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
 	signal(SIGPIPE, SIG_IGN);
@@ -167,6 +168,7 @@ start_threads(struct parts *parts, struct error *err)
 
 	if (server_open(agent, &parts->server, err) < 0)
 		return -1;
+	agent->server = parts->server;
 	handle_signals(parts);
 	parts->heartbeat = heartbeat_open(parts->settings->run_directory);
 	if (parts->heartbeat < 0)
@@ -191,6 +193,10 @@ on_tick(void *context)
 	/* Nothing is changed that cannot be put on record. */
 	if (store_has_moved(parts->store) ||
 	    atomic_load(&parts->agent.state_lost))
+		atomic_store(&parts->asked_to_stop, true);
+	/* Until then whoever waits for a job is told of its end. */
+	if (atomic_load(&parts->asked_to_stop) &&
+	    executor_drain(parts->agent.executor))
 		atomic_store(&parts->agent.stopping, true);
 	heartbeat_write(parts->heartbeat,
 	    mirror_docker_is_up(parts->agent.mirror),

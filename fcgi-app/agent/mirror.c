@@ -1,6 +1,7 @@
 #include "agent/mirror.h"
 
 #include "agent/agent.h"
+#include "agent/server.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "docker/docker.h"
@@ -72,6 +73,8 @@ set_docker_up(struct mirror *mirror, bool up)
 	if (atomic_exchange(&mirror->docker_up, up) == up)
 		return;
 	atomic_fetch_add(&mirror->docker_generation, 1);
+	/* The next heartbeat tells it, and it comes now. */
+	server_wake(mirror->agent->server);
 	log_message(up ? LOG_INFO : LOG_WARNING,
 	    up ? "Docker answers" : "Docker does not answer");
 }

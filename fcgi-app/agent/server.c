@@ -268,8 +268,10 @@ server_run(struct server *server, struct store *store,
 			if (polled[2 + i].revents != 0 &&
 			    read_peer(server, &server->peers[i]) < 0)
 				drop_peer(server, i);
-		if (polled[1].revents != 0)
+		if (polled[1].revents != 0) {
 			tell_finished(server);
+			tick_at_ms = 0;
+		}
 		if (polled[0].revents != 0)
 			accept_peer(server);
 	}

@@ -19,8 +19,8 @@ int server_open(struct agent *agent, struct server **out, struct error *err);
 void server_close(struct server *server);
 
 /*
- * Serves until agent->stopping; calls on_tick about twice a second. store is
- * this thread's.
+ * Serves until agent->stopping; calls on_tick about twice a second, and when a
+ * job has ended or server_wake() was called. store is this thread's.
  */
 void server_run(struct server *server, struct store *store,
     void (*on_tick)(void *context), void *context);

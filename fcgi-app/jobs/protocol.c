@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #define HEAD_SIZE 4
+#define RETRY_MAXIMUM_S 3600
 
 static int
 send_all(int fd, const char *bytes, size_t length)
@@ -36,9 +37,12 @@ frame_send(int fd, struct json_object *object, struct error *err)
 		return error_set(
 		    err, ERR_TOO_LARGE, NULL, "the change is too large");
 	if (send_all(fd, (const char *)head, sizeof head) < 0 ||
-	    send_all(fd, text, length) < 0)
-		return error_set(err, ERR_UNAVAILABLE, "AGENT_UNAVAILABLE",
+	    send_all(fd, text, length) < 0) {
+		error_set(err, ERR_UNAVAILABLE, "AGENT_UNAVAILABLE",
 		    "the agent does not answer");
+		err->retry_after_s = 1;
+		return -1;
+	}
 	return 0;
 }
 
@@ -77,6 +81,7 @@ error_to_json(const struct error *err)
 	json_put_text(object, "message", err->message);
 	json_put_text(object, "detail", err->detail);
 	json_put_text(object, "related", err->related);
+	json_put_integer(object, "retry_after_s", err->retry_after_s);
 	return object;
 }
 
@@ -92,6 +97,7 @@ void
 error_from_json(struct json_object *object, struct error *err)
 {
 	const char *kind = json_text(object, "kind");
+	int64_t seconds = json_int(object, "retry_after_s", 0);
 
 	memset(err, 0, sizeof *err);
 	err->kind = error_kind_parse(kind ? kind : "");
@@ -100,4 +106,6 @@ error_from_json(struct json_object *object, struct error *err)
 	copy_text(object, "message", err->message, sizeof err->message);
 	copy_text(object, "detail", err->detail, sizeof err->detail);
 	copy_text(object, "related", err->related, sizeof err->related);
+	if (seconds > 0 && seconds <= RETRY_MAXIMUM_S)
+		err->retry_after_s = (unsigned int)seconds;
 }

@@ -9,9 +9,9 @@
  *   {"wait": "<job id>"}                        waits for one.
  *
  * The agent answers {"job_id": "…"} or {"error": {"kind", "code", "field",
- * "message", "related"}}, and {"done": true} when the job is on record as
- * finished. Either side may close at any time: a job goes on without a
- * listener.
+ * "message", "related", "retry_after_s"}}, and {"done": true} when the job is
+ * on record as finished. Either side may close at any time: a job goes on
+ * without a listener.
  */
 #ifndef JOBS_PROTOCOL_H
 #define JOBS_PROTOCOL_H

@@ -229,12 +229,14 @@ a_refusal_of_the_agent_reaches_the_client(void **state)
 
 	f->answer = "{\"error\":{\"kind\":\"conflict\",\"code\":"
 		    "\"DEPLOYMENT_BUSY\",\"message\":\"busy\","
-		    "\"related\":\"01234567890123456789\"}}";
+		    "\"related\":\"01234567890123456789\","
+		    "\"retry_after_s\":7}}";
 	start_agent(f);
 	assert_int_equal(run(f, 5000, &out), -1);
 	assert_int_equal(f->err.kind, ERR_CONFLICT);
 	assert_string_equal(error_code(&f->err), "DEPLOYMENT_BUSY");
 	assert_string_equal(f->err.related, "01234567890123456789");
+	assert_int_equal(f->err.retry_after_s, 7);
 }
 
 static void
