@@ -56,6 +56,19 @@ struct loaded {
 	const char *project;
 };
 
+/* The project whose containers they are, although the files cannot run. */
+static const char *
+project_of_files(struct run *run, const struct compose_files *files)
+{
+	struct document *document;
+	struct error ignored;
+
+	return document_parse(files->compose, files->compose_length,
+		   &run->arena, &document, &ignored) < 0
+		   ? run->subject
+		   : compose_project_name(document, run->subject);
+}
+
 /* Reads the deployment; *err then also says why its document cannot run. */
 static int
 load(struct run *run, struct loaded *out, struct error *err)
@@ -71,6 +84,7 @@ load(struct run *run, struct loaded *out, struct error *err)
 		out->files.compose_length, out->files.environment, &run->arena,
 		&out->document, err) < 0) {
 		out->document = NULL;
+		out->project = project_of_files(run, &out->files);
 		return 0;
 	}
 	out->project = compose_project_name(out->document, run->subject);
@@ -407,7 +421,7 @@ delete_deployment(struct run *run, struct error *err)
 	struct delete_arguments arguments = { .delete_vhost = true };
 	struct json_object *items = json_object_new_array();
 	struct loaded loaded;
-	bool removed = false;
+	bool removed = false, failed;
 
 	run->result = json_object_new_object();
 	json_put_text(run->result, "name", run->subject);
@@ -428,11 +442,10 @@ delete_deployment(struct run *run, struct error *err)
 	if (removed)
 		json_object_array_add(
 		    items, json_object_new_string("virtual_host"));
-	if (compose_trash(run->agent->compose, run->subject, err) < 0 ||
-	    store_revisions_forget(run->store, run->subject, err) < 0)
-		return -1;
+	failed = compose_trash(run->agent->compose, run->subject, err) < 0 ||
+		 store_revisions_forget(run->store, run->subject, err) < 0;
 	refresh(run, loaded.project);
-	return 0;
+	return failed ? -1 : 0;
 }
 
 const struct job_kind deployment_jobs[] = {

@@ -3,6 +3,7 @@
 #include "agent/agent.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/utf8.h"
 #include "compose/metadata.h"
 #include "settings/settings.h"
 #include "store/mirror.h"
@@ -94,6 +95,18 @@ read_metadata(const char *name, const struct compose_files *files,
 	return metadata_default(name, document);
 }
 
+/* People may save anything; what becomes JSON has to be text. */
+static const char *
+as_text(struct arena *arena, const char *bytes, size_t length)
+{
+	auto_buffer struct buffer text = BUFFER(3 * COMPOSE_TEXT_MAXIMUM);
+
+	if (memchr(bytes, '\0', length) == NULL && utf8_is_valid(bytes, length))
+		return bytes;
+	utf8_append_repaired(&text, bytes, strnlen(bytes, length));
+	return arena_strdup(arena, buffer_string(&text));
+}
+
 /* Whatever the files hold becomes a row: what cannot run says why. */
 static void
 describe(struct agent *agent, const char *name,
@@ -109,8 +122,10 @@ describe(struct agent *agent, const char *name,
 		.name = name,
 		.path = arena_printf(
 		    arena, "%s/%s", agent->settings->deployments_path, name),
-		.filename = files->filename,
-		.compose = files->compose,
+		.filename =
+		    as_text(arena, files->filename, strlen(files->filename)),
+		.compose =
+		    as_text(arena, files->compose, files->compose_length),
 		.problem = "",
 		.modified_at_ms = files->modified_at_ms,
 	};
@@ -132,8 +147,8 @@ describe(struct agent *agent, const char *name,
 	out->metadata = arena_strdup(arena, json_serialize(metadata, NULL));
 }
 
-int
-directories_refresh(struct agent *agent, struct store *store, const char *name,
+static int
+read_and_store(struct agent *agent, struct store *store, const char *name,
     struct error *err)
 {
 	auto_arena struct arena arena = { 0 };
@@ -161,10 +176,37 @@ directories_refresh(struct agent *agent, struct store *store, const char *name,
 	return mirror_commit(store, changed, err);
 }
 
+/* One at a time: what was read first must not be stored last. */
+int
+directories_refresh(struct agent *agent, struct store *store, const char *name,
+    struct error *err)
+{
+	static pthread_mutex_t refreshing = PTHREAD_MUTEX_INITIALIZER;
+	int failed;
+
+	pthread_mutex_lock(&refreshing);
+	failed = read_and_store(agent, store, name, err);
+	pthread_mutex_unlock(&refreshing);
+	return failed;
+}
+
 static int
 compare_names(const void *key, const void *element)
 {
 	return strcmp(key, *(const char *const *)element);
+}
+
+/* Files that cannot be read keep nothing else from being: next time, then. */
+static int
+refresh_one(struct agent *agent, struct store *store, const char *name,
+    struct error *err)
+{
+	if (directories_refresh(agent, store, name, err) == 0)
+		return 0;
+	if (err->kind != ERR_INTERNAL)
+		return -1;
+	log_error(LOG_WARNING, "cannot read a deployment", err);
+	return 0;
 }
 
 /* All that exist, and all that the mirror still has. */
@@ -179,7 +221,7 @@ refresh_all(struct agent *agent, struct store *store, struct error *err)
 	if (compose_list(agent->compose, &arena, &names, &name_count, err) < 0)
 		return -1;
 	for (i = 0; i < name_count; i++)
-		if (directories_refresh(agent, store, names[i], err) < 0)
+		if (refresh_one(agent, store, names[i], err) < 0)
 			return -1;
 	if (mirror_deployment_list(store, &arena, &known, &known_count, err) <
 	    0)
@@ -188,28 +230,28 @@ refresh_all(struct agent *agent, struct store *store, struct error *err)
 		if (name_count == 0 ||
 		    bsearch(known[i].name, names, name_count, sizeof *names,
 			compare_names) == NULL)
-			if (directories_refresh(
-				agent, store, known[i].name, err) < 0)
+			if (refresh_one(agent, store, known[i].name, err) < 0)
 				return -1;
 	return 0;
 }
 
 /* Watching. */
 
-static const char *
+static struct watch *
 find_watch(const struct directories *directories, int id)
 {
 	size_t i;
 
 	for (i = 0; i < directories->count; i++)
 		if (directories->watches[i].id == id)
-			return directories->watches[i].name;
+			return &directories->watches[i];
 	return NULL;
 }
 
 static void
 add_watch(struct directories *directories, const char *name)
 {
+	struct watch *watch;
 	char path[4096];
 	int id;
 
@@ -218,18 +260,22 @@ add_watch(struct directories *directories, const char *name)
 	id = inotify_add_watch(
 	    directories->inotify, path, CHANGES | IN_ONLYDIR | IN_DONT_FOLLOW);
 	/* With no watch left the regular look finds the changes. */
-	if (id < 0 || find_watch(directories, id) != NULL)
+	if (id < 0)
 		return;
+	/* The same one under another name: its directory was renamed. */
+	if ((watch = find_watch(directories, id)) != NULL) {
+		snprintf(watch->name, sizeof watch->name, "%s", name);
+		return;
+	}
 	if (directories->count == directories->allocated) {
 		directories->allocated =
 		    directories->allocated ? directories->allocated * 2 : 16;
 		directories->watches = xrealloc(directories->watches,
 		    directories->allocated * sizeof *directories->watches);
 	}
-	directories->watches[directories->count].id = id;
-	snprintf(directories->watches[directories->count].name,
-	    sizeof directories->watches[0].name, "%s", name);
-	directories->count++;
+	watch = &directories->watches[directories->count++];
+	watch->id = id;
+	snprintf(watch->name, sizeof watch->name, "%s", name);
 }
 
 static void
@@ -281,7 +327,7 @@ mark(struct directories *directories, const char *name)
 static void
 handle_event(struct directories *directories, const struct inotify_event *event)
 {
-	const char *name;
+	const struct watch *watch;
 
 	if (event->mask & IN_Q_OVERFLOW) {
 		directories->all_dirty = true;
@@ -293,8 +339,8 @@ handle_event(struct directories *directories, const struct inotify_event *event)
 		if (event->mask & (IN_CREATE | IN_MOVED_TO))
 			add_watch(directories, event->name);
 		mark(directories, event->name);
-	} else if ((name = find_watch(directories, event->wd)) != NULL) {
-		mark(directories, name);
+	} else if ((watch = find_watch(directories, event->wd)) != NULL) {
+		mark(directories, watch->name);
 	}
 }
 

@@ -149,7 +149,10 @@ int compose_run(struct compose *compose, const char *name,
     const struct compose_run *run, const char *const *arguments,
     struct error *err);
 
-/* The project's name: the document's own, else the deployment's. */
+/*
+ * The project's name: the document's own, else the deployment's; also when the
+ * document, which cannot run then, has that of another project.
+ */
 const char *compose_project_name(
     const struct document *document, const char *deployment);
 

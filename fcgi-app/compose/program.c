@@ -103,24 +103,31 @@ compose_find_program(
 	    "neither the Compose plugin nor docker-compose is installed");
 }
 
+/* Its own name, or with a prefix that earlier versions gave it. */
+static bool
+is_project_of(const char *project, const char *deployment)
+{
+	return strcmp(project, deployment) == 0 ||
+	       (strncmp(project, "flatrun-", 8) == 0 &&
+		   strcmp(project + 8, deployment) == 0);
+}
+
 const char *
 compose_project_name(const struct document *document, const char *deployment)
 {
 	const char *name = document_name(document);
 
-	return name != NULL ? name : deployment;
+	return name != NULL && is_project_of(name, deployment) ? name
+							       : deployment;
 }
 
-/* Its own name, or with a prefix that earlier versions gave it. */
 static int
 check_project_name(
     const struct document *document, const char *name, struct error *err)
 {
 	const char *project = document_name(document);
 
-	if (project == NULL || strcmp(project, name) == 0 ||
-	    (strncmp(project, "flatrun-", 8) == 0 &&
-		strcmp(project + 8, name) == 0))
+	if (project == NULL || is_project_of(project, name))
 		return 0;
 	return error_field(err, "compose_content", "INVALID_COMPOSE",
 	    "the document's 'name' must be '%s', as the deployment's", name);
