@@ -57,6 +57,12 @@ docker_close(struct docker *docker)
 	free(docker);
 }
 
+void
+docker_limit_readers(struct docker *docker, unsigned int maximum)
+{
+	docker->readers_maximum = maximum;
+}
+
 int
 docker_check_id(const char *id, struct error *err)
 {

@@ -29,6 +29,7 @@ struct docker {
 	int api_minor;         /* the version is 1.N; 0: not negotiated */
 	unsigned int timeouts; /* in a row */
 	int64_t retry_at_ms;   /* the breaker: calls fail until then */
+	unsigned int readers, readers_maximum; /* of logs; 0: no limit */
 };
 
 struct docker_call {

@@ -39,6 +39,13 @@ int docker_open(
     const char *socket_path, struct docker **out, struct error *err);
 void docker_close(struct docker *docker);
 
+/*
+ * Lets at most so many threads read logs (without follow) at a time: further
+ * ones get ERR_UNAVAILABLE OVERLOADED, so that an Engine that hangs does not
+ * hold them all. Before threads call; 0, the default, is no limit.
+ */
+void docker_limit_readers(struct docker *docker, unsigned int maximum);
+
 /* ^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$: ids and names of every kind. */
 bool docker_id_is_valid(const char *id);
 

@@ -6,6 +6,7 @@
 #define PARALLEL_MAXIMUM 8
 #define IDLE_MS 1000
 #define LOGS_TIMEOUT_MS 15000
+#define RETRY_AFTER_S 1
 
 struct reading;
 
@@ -183,6 +184,33 @@ judge(const struct reading *reading, size_t opened, struct error *first,
 }
 
 static int
+begin_reading(struct docker *docker, struct error *err)
+{
+	bool has_room;
+
+	pthread_mutex_lock(&docker->lock);
+	has_room = docker->readers_maximum == 0 ||
+		   docker->readers < docker->readers_maximum;
+	if (has_room)
+		docker->readers++;
+	pthread_mutex_unlock(&docker->lock);
+	if (has_room)
+		return 0;
+	error_set(err, ERR_UNAVAILABLE, "OVERLOADED",
+	    "too many requests wait for Docker");
+	err->retry_after_s = RETRY_AFTER_S;
+	return -1;
+}
+
+static void
+end_reading(struct docker *docker)
+{
+	pthread_mutex_lock(&docker->lock);
+	docker->readers--;
+	pthread_mutex_unlock(&docker->lock);
+}
+
+static int
 read_sources(struct docker *docker, struct reading *reading, struct error *err)
 {
 	struct error first = { 0 };
@@ -239,7 +267,8 @@ docker_logs_read(struct docker *docker, const char *const *ids, size_t count,
 	size_t i;
 	int result;
 
-	if (check_ids(ids, count, err) < 0)
+	if (check_ids(ids, count, err) < 0 ||
+	    (!options->follow && begin_reading(docker, err) < 0))
 		return -1;
 	reading.sources = arena_array(&arena, count, sizeof(struct source));
 	reading.follow.streams =
@@ -250,6 +279,8 @@ docker_logs_read(struct docker *docker, const char *const *ids, size_t count,
 		reading.sources[i].id = ids[i];
 	}
 	result = read_sources(docker, &reading, err);
+	if (!options->follow)
+		end_reading(docker);
 	if (truncated != NULL)
 		*truncated = false;
 	for (i = 0; i < count; i++) {
