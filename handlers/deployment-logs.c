@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TAIL_MAXIMUM 10000
+#define TAIL_MAXIMUM 10000 /* lines, of all containers together */
 #define BYTES_MAXIMUM (4 * 1024 * 1024)
 #define RETRY_MS 1000
 
@@ -171,9 +171,10 @@ compare_lines(const void *left, const void *right)
 	return order ? order : (a->order > b->order) - (a->order < b->order);
 }
 
+/* An empty object costs more than a line: fields is one for all of them. */
 static struct json_object *
 render_record(const char *timestamp, const char *service, const char *name,
-    const char *stream, const char *text)
+    const char *stream, const char *text, struct json_object *fields)
 {
 	struct json_object *record = json_object_new_object();
 
@@ -183,9 +184,23 @@ render_record(const char *timestamp, const char *service, const char *name,
 	json_put_text(record, "stream", stream);
 	json_put_text(record, "level", "");
 	json_put_text(record, "message", text);
-	json_put(record, "fields", json_object_new_object());
+	json_put(record, "fields", json_object_get(fields));
 	json_put_text(record, "raw", text);
 	return record;
+}
+
+/* As many lines of each as there is room for; true when that is fewer. */
+static bool
+share_lines(struct docker_log_options *options, size_t sources)
+{
+	int share = TAIL_MAXIMUM / (int)sources;
+
+	if (share < 1)
+		share = 1;
+	if (options->tail <= share)
+		return false;
+	options->tail = share;
+	return true;
 }
 
 static int
@@ -196,19 +211,25 @@ reply_logs(struct request *request, struct reply *reply, const char *name,
 	struct collection collection = { .arena = request->arena };
 	auto_buffer struct buffer text = BUFFER(4 * BYTES_MAXIMUM);
 	struct payload payload = { 0 };
+	struct docker_log_options options = query->options;
+	auto_json struct json_object *no_fields = NULL;
 	struct json_object *records;
-	bool truncated = false;
+	bool truncated = false, shared = false;
 	size_t i;
 
+	if (sources->count > 0)
+		shared = share_lines(&options, sources->count);
 	if (sources->count > 0 &&
 	    docker_logs_read(request->app->docker, sources->ids, sources->count,
-		&query->options, BYTES_MAXIMUM / sources->count, -1,
-		collect_line, NULL, &collection, &truncated, err) < 0)
+		&options, BYTES_MAXIMUM / sources->count, -1, collect_line,
+		NULL, &collection, &truncated, err) < 0)
 		return -1;
+	truncated |= shared && collection.count >= (size_t)options.tail;
 	if (collection.count > 0)
 		qsort(collection.lines, collection.count,
 		    sizeof *collection.lines, compare_lines);
 	records = json_object_new_array();
+	no_fields = json_object_new_object();
 	for (i = 0; i < collection.count; i++) {
 		const struct log_line *line = &collection.lines[i];
 		const char *service = sources->services[line->source];
@@ -219,7 +240,7 @@ reply_logs(struct request *request, struct reply *reply, const char *name,
 		json_object_array_add(
 		    records, render_record(line->timestamp, service,
 				 sources->names[line->source], line->stream,
-				 line->text));
+				 line->text, no_fields));
 	}
 	payload.data = json_object_new_object();
 	json_put_text(payload.data, "name", name);
@@ -249,6 +270,7 @@ static bool
 send_line(void *context, const struct docker_log_line *line)
 {
 	struct follower *follower = context;
+	auto_json struct json_object *no_fields = json_object_new_object();
 	auto_json struct json_object *record = NULL;
 	const char *text;
 	size_t length;
@@ -257,7 +279,8 @@ send_line(void *context, const struct docker_log_line *line)
 		return true;
 	record = render_record(line->timestamp,
 	    follower->sources.services[line->source],
-	    follower->sources.names[line->source], line->stream, line->text);
+	    follower->sources.names[line->source], line->stream, line->text,
+	    no_fields);
 	text = json_serialize(record, &length);
 	if (stream_send(
 		&follower->stream, line->timestamp, "log", text, length) < 0)
@@ -276,10 +299,10 @@ watch_containers(void *context)
 	int64_t generation;
 	struct error ignored;
 
-	if (stream_keep_alive(&follower->stream) < 0) {
+	if (stream_keep_alive(&follower->stream) < 0)
 		follower->gone = true;
+	if (follower->gone || atomic_load(&follower->request->app->stopping))
 		return false;
-	}
 	return mirror_generation(
 		   follower->request->store, &generation, &ignored) < 0 ||
 	       generation == follower->generation;
@@ -345,7 +368,7 @@ follow_logs(struct request *request, struct reply *reply,
 		follower.query.options.since_ms = resumed_ms;
 		follower.query.options.tail = -1;
 	}
-	while (!follower.gone && !request->app->stopping)
+	while (!follower.gone && !atomic_load(&request->app->stopping))
 		follow_once(&follower);
 	stream_end(&follower.stream);
 	return 0;
