@@ -37,28 +37,45 @@
 #define FAILED_START_DELAY_MS 1000
 #define INTERRUPT_INTERVAL_MS 50
 
+#define ACCEPT_PAUSE_MS 20
+
+struct pool;
+
+/* One of the threads. */
+struct worker {
+	struct pool *pool;
+	pthread_t thread;
+	atomic_bool accepting; /* waits for a connection, has none */
+};
+
 struct pool {
 	struct app app;
 	struct arena arena;
 	struct settings *settings;
 	struct compose_policy policy;
 	bool streams;
-	pthread_t *threads;
-	size_t thread_count;
+	struct worker *workers;
+	size_t worker_count;
 	atomic_size_t running;
 };
 
 static void *
 run_thread(void *context)
 {
-	struct pool *pool = context;
+	struct worker *worker = context;
+	struct pool *pool = worker->pool;
 	struct connection *connection = connection_new(LISTENING_SOCKET);
 	struct store *store = NULL;
+	bool accepted;
 
 	while (!atomic_load(&pool->app.stopping)) {
-		if (!connection_accept(connection))
-			continue;
-		dispatch(&pool->app, route_tables, connection, &store);
+		atomic_store(&worker->accepting, true);
+		accepted = connection_accept(connection);
+		atomic_store(&worker->accepting, false);
+		if (accepted)
+			dispatch(&pool->app, route_tables, connection, &store);
+		else if (!atomic_load(&pool->app.stopping))
+			clock_sleep_ms(ACCEPT_PAUSE_MS); /* no descriptors? */
 	}
 	store_close(store);
 	connection_free(connection);
@@ -110,6 +127,8 @@ open_app(struct pool *pool, struct error *err)
 			    pool->settings->run_directory),
 		&app->docker, err) < 0)
 		return -1;
+	docker_limit_readers(
+	    app->docker, (unsigned int)(pool->settings->api.threads + 1) / 2);
 	app->jobs = jobs_open(pool->settings->run_directory,
 	    (int)(pool->settings->api.threads / 2));
 	app->cache = cache_new();
@@ -128,7 +147,7 @@ close_app(struct pool *pool)
 	jobs_close(pool->app.jobs);
 	docker_close(pool->app.docker);
 	compose_close(pool->app.compose);
-	free(pool->threads);
+	free(pool->workers);
 	arena_clear(&pool->arena);
 }
 
@@ -139,11 +158,14 @@ start_threads(struct pool *pool, struct error *err)
 					    SPARE_STREAM_THREADS
 				      : (size_t)pool->settings->api.threads;
 
-	pool->threads = xcalloc(wanted, sizeof *pool->threads);
-	for (; pool->thread_count < wanted; pool->thread_count++) {
+	pool->workers = xcalloc(wanted, sizeof *pool->workers);
+	for (; pool->worker_count < wanted; pool->worker_count++) {
+		struct worker *worker = &pool->workers[pool->worker_count];
+
+		worker->pool = pool;
 		atomic_fetch_add(&pool->running, 1);
-		if (pthread_create(&pool->threads[pool->thread_count], NULL,
-			run_thread, pool) != 0)
+		if (pthread_create(&worker->thread, NULL, run_thread, worker) !=
+		    0)
 			return error_set(err, ERR_UNAVAILABLE, NULL,
 			    "cannot start a thread");
 	}
@@ -175,7 +197,7 @@ block_signals(sigset_t *out)
 /*
  * The socket is shared with the other processes of the pool, so it cannot be
  * shut down: waiting threads are interrupted until none is left. One that
- * answers a request ignores it.
+ * answers a request is left alone: its writes to nginx would be cut short.
  */
 static void
 stop_threads(struct pool *pool)
@@ -185,12 +207,13 @@ stop_threads(struct pool *pool)
 	atomic_store(&pool->app.stopping, true);
 	connection_stop();
 	while (atomic_load(&pool->running) > 0) {
-		for (i = 0; i < pool->thread_count; i++)
-			pthread_kill(pool->threads[i], SIGUSR2);
+		for (i = 0; i < pool->worker_count; i++)
+			if (atomic_load(&pool->workers[i].accepting))
+				pthread_kill(pool->workers[i].thread, SIGUSR2);
 		clock_sleep_ms(INTERRUPT_INTERVAL_MS);
 	}
-	for (i = 0; i < pool->thread_count; i++)
-		pthread_join(pool->threads[i], NULL);
+	for (i = 0; i < pool->worker_count; i++)
+		pthread_join(pool->workers[i].thread, NULL);
 }
 
 static int
@@ -214,7 +237,7 @@ run_pool(const char *config, bool streams, struct error *err)
 		return -1;
 	log_event(LOG_INFO, "pool process started",
 	    LOG_TEXT("version", PACKAGE_VERSION),
-	    LOG_NUMBER("threads", pool.thread_count));
+	    LOG_NUMBER("threads", pool.worker_count));
 	sigwait(&signals, &number);
 	stop_threads(&pool);
 	close_app(&pool);

@@ -24,6 +24,7 @@
 #define TICK_MS 500
 #define BACKLOG 128
 #define SEND_TIMEOUT_S 2
+#define ACCEPT_PAUSE_MS 20
 
 struct peer {
 	int fd;
@@ -123,8 +124,12 @@ accept_peer(struct server *server)
 	struct timeval limit = { .tv_sec = SEND_TIMEOUT_S };
 	int fd = accept4(server->listener, NULL, NULL, SOCK_CLOEXEC);
 
-	if (fd < 0)
+	if (fd < 0) {
+		/* Out of descriptors, the poll would end at once for ever. */
+		if (errno == EMFILE || errno == ENFILE)
+			clock_sleep_ms(ACCEPT_PAUSE_MS);
 		return;
+	}
 	if (server->count == PEER_MAXIMUM || !may_speak(server, fd)) {
 		close(fd);
 		return;
