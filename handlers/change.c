@@ -44,11 +44,16 @@ answer_unfinished(struct request *request, struct reply *reply,
 {
 	struct payload payload = { .message = "The job is under way",
 		.data = describe(change, job) };
+	int64_t asked_ms = request_wait_ms(request, -1);
 
 	reply_header(reply, "Location",
 	    arena_printf(request->arena, "/api/jobs/%s", job->id));
-	reply_header(reply, "Preference-Applied",
-	    request_wait_ms(request, -1) == 0 ? "respond-async" : "wait");
+	if (asked_ms == 0)
+		reply_header(reply, "Preference-Applied", "respond-async");
+	else if (asked_ms > 0)
+		reply_header(reply, "Preference-Applied",
+		    arena_printf(request->arena, "wait=%lld",
+			(long long)asked_ms / 1000));
 	return reply_payload(request, reply, 202, &payload);
 }
 
