@@ -6,6 +6,7 @@
 #include "docker/docker.h"
 #include "handlers/change.h"
 #include "handlers/routes.h"
+#include "http/authenticate.h"
 #include "http/connection.h"
 #include "http/reply.h"
 #include "http/stream.h"
@@ -299,7 +300,8 @@ watch_containers(void *context)
 	int64_t generation;
 	struct error ignored;
 
-	if (stream_keep_alive(&follower->stream) < 0)
+	if (stream_keep_alive(&follower->stream) < 0 ||
+	    !authenticate_still(follower->request))
 		follower->gone = true;
 	if (follower->gone || atomic_load(&follower->request->app->stopping))
 		return false;
@@ -341,7 +343,8 @@ follow_once(struct follower *follower)
 		clock_parse(follower->last, &follower->query.options.since_ms);
 		follower->query.options.tail = -1;
 	}
-	if (!follower->gone && stream_keep_alive(&follower->stream) < 0)
+	if (!follower->gone && (stream_keep_alive(&follower->stream) < 0 ||
+				   !authenticate_still(request)))
 		follower->gone = true;
 	if (!follower->gone)
 		follower->gone = is_gone(fd);

@@ -3,10 +3,12 @@
 #include "jobs/jobs.h"
 
 #include "app.h"
+#include "compose/compose.h"
 #include "handlers/change.h"
 #include "handlers/routes.h"
 #include "http/reply.h"
 #include "jobs/render.h"
+#include "settings/settings.h"
 
 #include <string.h>
 
@@ -99,6 +101,9 @@ list_jobs(struct request *request, struct reply *reply, struct error *err)
 	size_t count, i;
 	int64_t total;
 
+	if (filter.subject != NULL && !compose_name_is_valid(filter.subject))
+		return error_field(err, "deployment", "INVALID_NAME",
+		    "deployment must be " COMPOSE_NAME_EXPECTED);
 	if (filter.status != NULL &&
 	    job_status_parse(filter.status, &status) < 0)
 		return error_field(err, "status", NULL,
@@ -115,6 +120,9 @@ list_jobs(struct request *request, struct reply *reply, struct error *err)
 		json_object_array_add(
 		    payload.data, job_render(&jobs[i], false, request->arena));
 	payload.extras = json_object_new_object();
+	if (request->app->settings->api.envelope != ENVELOPE_DATA)
+		json_put(
+		    payload.extras, "items", json_object_get(payload.data));
 	json_put_integer(payload.extras, "total", total);
 	json_put_integer(payload.extras, "limit", filter.limit);
 	json_put_integer(payload.extras, "offset", filter.offset);

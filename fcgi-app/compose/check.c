@@ -127,6 +127,14 @@ check_label(struct check *check, const struct node *node, const char *name)
 	return 0;
 }
 
+static int
+check_ports(struct check *check, const struct node *ports)
+{
+	return node_is_null(ports) || ports->type == NODE_SEQUENCE
+		   ? 0
+		   : check_invalid(check, ports, "'ports' must be a list");
+}
+
 int
 check_labels(struct check *check, const struct node *labels)
 {
@@ -379,7 +387,7 @@ static const struct service_key service_keys[] = {
 	{ "pid", check_pid, NULL },
 	{ "pids_limit", NULL, NULL },
 	{ "platform", NULL, NULL },
-	{ "ports", NULL, NULL },
+	{ "ports", check_ports, NULL },
 	{ "post_start", check_hooks, NULL },
 	{ "pre_start", check_hooks, NULL },
 	{ "pre_stop", check_hooks, NULL },

@@ -279,6 +279,8 @@ static const struct failure failures[] = {
 	    "REGISTRY_UNAVAILABLE", "the registry did not answer" },
 	{ "response from daemon: get \"http", ERR_UPSTREAM,
 	    "REGISTRY_UNAVAILABLE", "the registry did not answer" },
+	{ "dial tcp ", ERR_UPSTREAM, "REGISTRY_UNAVAILABLE",
+	    "the registry did not answer" },
 	{ "failed to do request", ERR_UPSTREAM, "REGISTRY_UNAVAILABLE",
 	    "the registry did not answer" },
 	{ NULL, ERR_UPSTREAM, "COMPOSE_FAILED", "Compose failed" },

@@ -190,3 +190,24 @@ authenticate(struct request *request, struct error *err)
 	return error_set(
 	    err, ERR_UNAUTHENTICATED, NULL, "Unsupported authorization scheme");
 }
+
+bool
+authenticate_still(struct request *request)
+{
+	auto_arena struct arena arena = { 0 };
+	struct request probe = *request;
+	const char *id = request->identity.key_id;
+	struct api_key key;
+	struct error ignored;
+	bool found;
+
+	/* A stream may last for days: nothing is left in its arena. */
+	probe.arena = &arena;
+	if (!request->app->settings->auth.enabled ||
+	    find_configured_key_id(&probe, id))
+		return true;
+	/* What cannot be read now is asked again a second later. */
+	return store_key_find_id(request->store, id, &arena, &key, &found,
+		   &ignored) < 0 ||
+	       found;
+}

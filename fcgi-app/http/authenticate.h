@@ -22,4 +22,7 @@ int authenticate(struct request *request, struct error *err);
 int authenticate_key(
     struct request *request, const char *text, struct error *err);
 
+/* For answers that stay open: whether the request's key is still in force. */
+bool authenticate_still(struct request *request);
+
 #endif
