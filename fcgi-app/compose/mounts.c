@@ -150,19 +150,19 @@ check_absolute_path(
 	bool docker = strcmp(path, "/run/docker.sock") == 0 ||
 		      strcmp(path, "/var/run/docker.sock") == 0;
 
+	if (exposes_docker(path) &&
+	    check_refuse(check, node, "docker_socket",
+		"a path in volumes, configs, secrets or the like gives away "
+		"Docker or this service") < 0)
+		return -1;
 	if (docker)
-		return check_refuse(
-		    check, node, "docker_socket", "it gives away Docker");
+		return 0;
 	for (; allowed != NULL && *allowed != NULL; allowed++) {
 		const char *directory = normalise_path(arena, *allowed);
 		auto_fd int fd = -1;
 
 		if (directory[0] != '/' || !is_within(path, directory))
 			continue;
-		if (exposes_docker(path) &&
-		    check_refuse(check, node, "docker_socket",
-			"it gives away Docker") < 0)
-			return -1;
 		if (check->directory < 0)
 			return 0;
 		fd = file_open_root(directory, check->err);
