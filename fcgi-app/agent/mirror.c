@@ -17,6 +17,7 @@
 
 #define DIRTY_MAXIMUM 32
 #define COALESCE_MS 20
+#define AGAIN_MS 300
 #define RETRY_MS 500
 #define PING_INTERVAL_MS 2000
 #define PING_TIMEOUT_MS 2000
@@ -265,24 +266,45 @@ struct work {
 	char ids[DIRTY_MAXIMUM][ID_SIZE];
 };
 
-/* Takes what is dirty; nothing at all means that a resync is due. */
-static void
-take_work(struct mirror *mirror, struct work *out)
+/* Takes what is dirty; false when nothing was for wait_ms. */
+static bool
+take_work(struct mirror *mirror, int64_t wait_ms, struct work *out)
 {
+	bool dirty;
+
 	pthread_mutex_lock(&mirror->lock);
-	wait_for_work(mirror, mirror->agent->settings->resync_interval_ms);
+	wait_for_work(mirror, wait_ms);
 	if (mirror->dirty_count > 0 && !mirror->all_dirty) {
 		/* Events come in bursts. */
 		pthread_mutex_unlock(&mirror->lock);
 		clock_sleep_ms(COALESCE_MS);
 		pthread_mutex_lock(&mirror->lock);
 	}
-	out->all = mirror->all_dirty || mirror->dirty_count == 0;
+	dirty = mirror->all_dirty || mirror->dirty_count > 0;
+	out->all = mirror->all_dirty;
 	out->count = mirror->dirty_count;
 	memcpy(out->ids, mirror->dirty, sizeof out->ids);
 	mirror->all_dirty = false;
 	mirror->dirty_count = 0;
 	pthread_mutex_unlock(&mirror->lock);
+	return dirty;
+}
+
+static void
+add_work(struct work *to, const struct work *from)
+{
+	size_t i, k;
+
+	to->all |= from->all;
+	for (i = 0; i < from->count; i++) {
+		for (k = 0; k < to->count; k++)
+			if (strcmp(to->ids[k], from->ids[i]) == 0)
+				break;
+		if (k == DIRTY_MAXIMUM)
+			to->all = true;
+		else if (k == to->count)
+			memcpy(to->ids[to->count++], from->ids[i], ID_SIZE);
+	}
 }
 
 static void
@@ -306,12 +328,40 @@ do_work(struct mirror *mirror, struct store *store, const struct work *work)
 	clock_sleep_ms(RETRY_MS);
 }
 
+/*
+ * The Engine tells of an event before its own list shows it: what an event
+ * named is asked for a second time a little later.
+ */
+static void
+run_round(struct mirror *mirror, struct store *store, struct work *again,
+    int64_t *again_at_ms)
+{
+	int64_t wait_ms = mirror->agent->settings->resync_interval_ms;
+	struct work work;
+
+	if (*again_at_ms != 0)
+		wait_ms = *again_at_ms - clock_monotonic_ms();
+	if (take_work(mirror, wait_ms > 0 ? wait_ms : 0, &work)) {
+		add_work(again, &work);
+		*again_at_ms = clock_monotonic_ms() + AGAIN_MS;
+	} else if (*again_at_ms != 0) {
+		work = *again;
+		memset(again, 0, sizeof *again);
+		*again_at_ms = 0;
+	} else {
+		work = (struct work){ .all = true };
+	}
+	if (!atomic_load(&mirror->agent->stopping))
+		do_work(mirror, store, &work);
+}
+
 static void *
 run_refresher(void *context)
 {
 	struct mirror *mirror = context;
 	struct store *store = NULL;
-	struct work work;
+	struct work again = { 0 };
+	int64_t again_at_ms = 0;
 	struct error err;
 
 	while (!atomic_load(&mirror->agent->stopping)) {
@@ -322,9 +372,7 @@ run_refresher(void *context)
 			clock_sleep_ms(RETRY_MS);
 			continue;
 		}
-		take_work(mirror, &work);
-		if (!atomic_load(&mirror->agent->stopping))
-			do_work(mirror, store, &work);
+		run_round(mirror, store, &again, &again_at_ms);
 	}
 	store_close(store);
 	return NULL;

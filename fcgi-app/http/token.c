@@ -1,5 +1,7 @@
 #include "http/token.h"
 
+#include "json/json.h"
+
 #include <errno.h>
 #include <jwt.h>
 #include <stdbool.h>
@@ -113,6 +115,45 @@ read_claims(jwt_t *jwt, struct arena *arena, struct token_claims *out,
 	       read_time(jwt, "exp", &out->expires_at);
 }
 
+/* The value of a base64url digit (RFC 4648, section 5). */
+static unsigned int
+digit_value(char digit)
+{
+	if (digit >= 'A' && digit <= 'Z')
+		return (unsigned int)(digit - 'A');
+	if (digit >= 'a' && digit <= 'z')
+		return (unsigned int)(digit - 'a') + 26;
+	if (digit >= '0' && digit <= '9')
+		return (unsigned int)(digit - '0') + 52;
+	return digit == '-' ? 62 : 63;
+}
+
+/*
+ * libjwt's JSON takes the last of two claims with one name, another reader
+ * the first: such a token says two things. token is well formed.
+ */
+static bool
+is_unambiguous(const char *token, struct arena *arena)
+{
+	const char *payload = strchr(token, '.') + 1;
+	size_t length = strcspn(payload, "."), i, size = 0;
+	char *text = arena_alloc(arena, length + 1);
+	auto_json struct json_object *claims = NULL;
+	unsigned int bits = 0;
+	struct error ignored;
+	int held = 0;
+
+	for (i = 0; i < length; i++) {
+		bits = bits << 6 | digit_value(payload[i]);
+		held += 6;
+		if (held >= 8) {
+			held -= 8;
+			text[size++] = (char)(bits >> held & 0xFF);
+		}
+	}
+	return json_parse(text, size, &claims, &ignored) == 0;
+}
+
 int
 token_verify(const struct token_key *key, const char *token, int64_t now_s,
     struct arena *arena, struct token_claims *out, struct error *err)
@@ -128,6 +169,7 @@ token_verify(const struct token_key *key, const char *token, int64_t now_s,
 		return refuse(err);
 	}
 	if (jwt_get_alg(jwt) != JWT_ALG_HS256 || has_extensions(jwt) ||
+	    !is_unambiguous(token, arena) ||
 	    !read_claims(jwt, arena, out, &not_before) ||
 	    out->issued_at > now_s + TOKEN_LEEWAY_S ||
 	    not_before > now_s + TOKEN_LEEWAY_S)
