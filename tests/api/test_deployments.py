@@ -326,13 +326,12 @@ def test_health_of_containers_is_shown(api, deployments):
 
     def healths():
         services = api.get(f"/deployments/{name}").json["deployment"]
-        found = {
+        return {
             one["name"]: one.get("health") for one in services["services"]
         }
-        return found if found["bad"] == "unhealthy" else None
 
-    found = wait_until(healths, 15)
-    assert found == {"good": "healthy", "bad": "unhealthy", "none": None}
+    expected = {"good": "healthy", "bad": "unhealthy", "none": None}
+    wait_until(lambda: healths() == expected, 15)
 
 
 def test_infrastructure_is_left_out_of_the_list(api, deployments):
