@@ -27,14 +27,18 @@ static void
 become_program(
     const struct process_options *options, int input, int output, int status)
 {
+	/* The kernel's struct, all zeroes: SIG_DFL. */
+	static const unsigned long default_action[4];
 	sigset_t none;
 	int number, code;
 
 	setpgid(0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	sigemptyset(&none);
+	/* signal() would leave glibc's own two as whoever started us had them
+	 */
 	for (number = 1; number < NSIG; number++)
-		signal(number, SIG_DFL);
+		syscall(SYS_rt_sigaction, number, default_action, NULL, 8UL);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (dup2(input, STDIN_FILENO) >= 0 &&
 	    dup2(output, STDOUT_FILENO) >= 0 &&

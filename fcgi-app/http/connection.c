@@ -1,5 +1,8 @@
 #include "http/connection.h"
 
+#include "base/clock.h"
+
+#include <errno.h>
 #include <fcgiapp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -8,8 +11,12 @@
 /* nginx buffers request and answer: it is never slow, or it is gone. */
 #define PEER_TIMEOUT_S 10
 
+/* Out of descriptors or memory, trying again at once would not help. */
+#define FAILED_ACCEPT_DELAY_MS 100
+
 struct connection {
 	FCGX_Request fcgi;
+	int listening_socket;
 	bool accepted;
 };
 
@@ -33,8 +40,9 @@ connection_new(int listening_socket)
 {
 	struct connection *connection = xcalloc(1, sizeof *connection);
 
-	FCGX_InitRequest(
-	    &connection->fcgi, listening_socket, FCGI_FAIL_ACCEPT_ON_INTR);
+	/* No socket: libfcgi takes only what accept_peer() gives it. */
+	FCGX_InitRequest(&connection->fcgi, -1, FCGI_FAIL_ACCEPT_ON_INTR);
+	connection->listening_socket = listening_socket;
 	return connection;
 }
 
@@ -48,18 +56,41 @@ connection_free(struct connection *connection)
 	free(connection);
 }
 
+static int
+accept_peer(struct connection *connection)
+{
+	struct timeval limit = { .tv_sec = PEER_TIMEOUT_S };
+	int fd =
+	    accept4(connection->listening_socket, NULL, NULL, SOCK_CLOEXEC);
+
+	if (fd < 0) {
+		if (errno != EINTR && errno != ECONNABORTED)
+			clock_sleep_ms(FAILED_ACCEPT_DELAY_MS);
+		return -1;
+	}
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+	return fd;
+}
+
+/*
+ * FCGX_Accept_r() accepts and reads all parameters before anybody can set a
+ * limit, and a request that stops half-way would hold the thread for good. So
+ * the connection is accepted here and handed over as one that was kept open
+ * after an earlier request, which is where it goes on reading.
+ */
 bool
 connection_accept(struct connection *connection)
 {
-	struct timeval limit = { .tv_sec = PEER_TIMEOUT_S };
+	int fd = accept_peer(connection);
 
+	if (fd < 0)
+		return false;
+	connection->fcgi.ipcFd = fd;
+	connection->fcgi.keepConnection = 1;
 	if (FCGX_Accept_r(&connection->fcgi) != 0)
 		return false;
 	connection->accepted = true;
-	setsockopt(connection->fcgi.ipcFd, SOL_SOCKET, SO_RCVTIMEO, &limit,
-	    sizeof limit);
-	setsockopt(connection->fcgi.ipcFd, SOL_SOCKET, SO_SNDTIMEO, &limit,
-	    sizeof limit);
 	return true;
 }
 
@@ -112,6 +143,8 @@ connection_finish(struct connection *connection)
 	if (!connection->accepted)
 		return;
 	FCGX_Finish_r(&connection->fcgi);
+	/* Also one that the peer would keep. */
+	FCGX_Free(&connection->fcgi, 1);
 	connection->accepted = false;
 }
 

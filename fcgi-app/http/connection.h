@@ -26,7 +26,7 @@ void connection_stop(void);
 struct connection *connection_new(int listening_socket);
 void connection_free(struct connection *connection);
 
-/* false: stopping. */
+/* false: interrupted, or what connected was no request. */
 bool connection_accept(struct connection *connection);
 /* A FastCGI parameter such as "REQUEST_METHOD"; NULL when absent. */
 const char *connection_parameter(

@@ -334,6 +334,13 @@ configure(struct store *store, enum store_role role, struct error *err)
 	    store, "PRAGMA cache_size = -128; PRAGMA synchronous = FULL", err);
 }
 
+static int
+fail_missing(struct error *err)
+{
+	return error_set(err, ERR_UNAVAILABLE, "STATE_MISSING",
+	    "the state database is missing");
+}
+
 int
 store_find(const char *directory, struct error *err)
 {
@@ -343,8 +350,15 @@ store_find(const char *directory, struct error *err)
 	if (parent >= 0 &&
 	    faccessat(parent, FILE_NAME, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		return 0;
-	return error_set(err, ERR_UNAVAILABLE, "STATE_MISSING",
-	    "the state database is missing");
+	return fail_missing(err);
+}
+
+static int
+fail_resolve(struct error *err)
+{
+	return errno == ENOENT
+		   ? fail_missing(err)
+		   : error_errno(err, "cannot open the state database");
 }
 
 static int
@@ -360,7 +374,7 @@ open_file(struct store *store, const char *directory, struct error *err)
 
 	/* The directory may be reached by a link, the file may not. */
 	if (realpath(directory, real) == NULL)
-		return error_errno(err, "cannot open the state database");
+		return fail_resolve(err);
 	snprintf(path, sizeof path, "%s/" FILE_NAME, real);
 	if (sqlite3_open_v2(path, &store->db,
 		SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |

@@ -23,7 +23,7 @@ enum store_role {
 	STORE_READER, /* workers: schema must be the current one */
 	STORE_ADMIN,  /* flatrun-admin: migrates; no checkpoints */
 	STORE_AGENT,  /* migrates, checks, checkpoints; synchronous=FULL */
-	STORE_JOBS,   /* the agent's threads: as the agent, once it has opened */
+	STORE_JOBS,   /* the agent's threads, once the agent has opened */
 	STORE_MIRROR, /* the agent's re-creatable state: synchronous=NORMAL */
 };
 

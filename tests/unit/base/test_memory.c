@@ -333,7 +333,7 @@ errno_gives_kind_and_detail_but_not_the_message(void **state)
 }
 
 static void
-wrapping_puts_context_before_the_message_and_keeps_the_rest(void **state)
+wrapping_puts_context_before_and_keeps_the_rest(void **state)
 {
 	struct error err;
 
@@ -434,7 +434,7 @@ main(void)
 		cmocka_unit_test(
 		    errno_gives_kind_and_detail_but_not_the_message),
 		cmocka_unit_test(
-		    wrapping_puts_context_before_the_message_and_keeps_the_rest),
+		    wrapping_puts_context_before_and_keeps_the_rest),
 		cmocka_unit_test(long_texts_are_cut_at_their_end),
 		cmocka_unit_test(
 		    an_error_is_valid_utf8_wherever_a_text_in_it_was_cut),

@@ -162,7 +162,7 @@ the_generation_moves_with_each_member_of_a_deployment(void **state)
 }
 
 static void
-deleting_moves_the_generation_only_when_something_was_there(void **state)
+deleting_moves_the_generation_if_something_was_there(void **state)
 {
 	struct fixture *f = *state;
 	bool changed = false;
@@ -413,8 +413,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(the_generation_moves_with_each_member_of_a_container),
 		TEST(the_generation_moves_with_each_member_of_a_deployment),
-		TEST(
-		    deleting_moves_the_generation_only_when_something_was_there),
+		TEST(deleting_moves_the_generation_if_something_was_there),
 		TEST(what_was_put_comes_back),
 		TEST(containers_are_listed_by_name_and_by_project),
 		TEST(retaining_deletes_the_others_of_the_project_alone),

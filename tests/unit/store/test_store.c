@@ -365,7 +365,7 @@ rolling_back_undoes_the_transaction(void **state)
 }
 
 static void
-while_another_program_writes_readers_read_and_writers_give_up(void **state)
+while_another_writes_readers_read_and_writers_give_up(void **state)
 {
 	struct fixture *f = *state;
 	struct store *store = open_store(f, STORE_AGENT);
@@ -572,8 +572,7 @@ main(void)
 		TEST(the_check_at_start_finds_damage_further_in),
 		TEST(one_connection_can_do_everything),
 		TEST(rolling_back_undoes_the_transaction),
-		TEST(
-		    while_another_program_writes_readers_read_and_writers_give_up),
+		TEST(while_another_writes_readers_read_and_writers_give_up),
 		TEST(a_full_disk_is_told_and_reads_go_on),
 		TEST(many_connections_write_at_once_and_nothing_is_lost),
 		TEST(a_program_that_is_killed_leaves_a_sound_database),
