@@ -82,6 +82,8 @@ paths_are_split_first_and_decoded_once(void **state)
 		{ "/api/a/./b", "a|.|b" },
 		{ "/api/a/%2E%2e%2Fetc%2fpasswd", "a|../etc/passwd" },
 		{ "/api/%2fetc", "/etc" },
+		{ "/api/images/registry:5000%2Fapp:1",
+		    "images|registry:5000/app:1" },
 		{ "/api/a\\..\\b", "a\\..\\b" },
 		{ "/api/%5c", "\\" },
 		{ "/api/%252e%252e%252f", "%2e%2e%2f" },
@@ -338,6 +340,7 @@ a_client_says_how_long_it_waits(void **state)
 		{ "respond-async, wait=10", 0 },
 		{ "respond-asynchronously", 60000 },
 		{ "await=5", 60000 },
+		{ "waiting=3", 60000 },
 		{ ",,;; ,", 60000 },
 		{ "nonsense", 60000 },
 	};
