@@ -179,7 +179,10 @@ on_interrupt(int number)
 	(void)number;
 }
 
-/* Signals are main()'s: threads inherit the mask. */
+/*
+ * Signals are main()'s: threads inherit the mask. multiwatch passes SIGTERM on
+ * as SIGQUIT, whatever it is told.
+ */
 static void
 block_signals(sigset_t *out)
 {
@@ -190,6 +193,7 @@ block_signals(sigset_t *out)
 	sigemptyset(out);
 	sigaddset(out, SIGTERM);
 	sigaddset(out, SIGINT);
+	sigaddset(out, SIGQUIT);
 	sigaddset(out, SIGUSR1);
 	pthread_sigmask(SIG_BLOCK, out, NULL);
 }
