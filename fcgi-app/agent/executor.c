@@ -113,21 +113,29 @@ is_draining(struct executor *executor)
 	return draining;
 }
 
-/* Output as valid text: programs may write anything. */
+/*
+ * Output as valid text, for the caller to free: programs may write anything,
+ * and a text of the store ends at its first NUL.
+ */
 static char *
 output_text(struct run *run)
 {
-	auto_buffer struct buffer text = BUFFER(3 * JOB_OUTPUT_MAXIMUM);
+	struct buffer text = BUFFER(3 * JOB_OUTPUT_MAXIMUM);
+	size_t i;
 
 	utf8_append_repaired(
 	    &text, buffer_string(&run->output), run->output.length);
-	return arena_strdup(&run->arena, buffer_string(&text));
+	for (i = 0; i < text.length; i++)
+		if (text.bytes[i] == '\0')
+			text.bytes[i] = '?';
+	return buffer_take(&text);
 }
 
 void
 run_store_output(struct run *run)
 {
 	int64_t now = clock_monotonic_ms();
+	auto_free char *output = NULL;
 	struct error ignored;
 
 	if (now - run->stored_at_ms < OUTPUT_INTERVAL_MS ||
@@ -135,7 +143,8 @@ run_store_output(struct run *run)
 		return;
 	run->stored_at_ms = now;
 	run->stored_length = run->output.length;
-	store_job_output(run->store, run->id, output_text(run), &ignored);
+	output = output_text(run);
+	store_job_output(run->store, run->id, output, &ignored);
 }
 
 static bool
@@ -155,7 +164,7 @@ record_end(
 {
 	const char *result =
 	    run->result ? json_serialize(run->result, NULL) : NULL;
-	const char *output = output_text(run);
+	auto_free char *output = output_text(run);
 	struct error err;
 	int tries = 0;
 
