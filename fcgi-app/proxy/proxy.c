@@ -13,6 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define NAME_LENGTH_MAXIMUM 200
+
 /* A stale pid file must not make us signal a stranger. */
 static bool
 is_nginx(pid_t pid)
@@ -46,12 +48,16 @@ proxy_remove_vhost(const char *directory, const char *pid_file,
     const char *name, bool *removed, struct error *err)
 {
 	char file[NAME_MAX + 1];
-	auto_fd int fd = file_open_root(directory, err);
+	auto_fd int fd = -1;
 
 	*removed = false;
+	if (strchr(name, '/') != NULL || strlen(name) > NAME_LENGTH_MAXIMUM)
+		return error_field(
+		    err, "name", "INVALID_NAME", "the name is out of grammar");
+	fd = file_open_root(directory, err);
 	if (fd < 0)
 		return err->kind == ERR_NOT_FOUND ? 0 : -1;
-	snprintf(file, sizeof file, "%.200s.conf", name);
+	snprintf(file, sizeof file, "%s.conf", name);
 	if (unlinkat(fd, file, 0) < 0) {
 		if (errno == ENOENT)
 			return 0;
