@@ -197,7 +197,7 @@ static void
 jobs_of_different_subjects_run_at_once_up_to_the_limit(void **state)
 {
 	struct fixture *f = *state;
-	char name[8];
+	char name[16];
 	const char *id;
 	int i;
 
@@ -306,7 +306,7 @@ stopping_lets_a_running_job_end_and_begins_no_other(void **state)
 {
 	struct fixture *f = *state;
 	const char *ids[4];
-	char name[8];
+	char name[16];
 	int i;
 
 	atomic_store(&hold, true);
