@@ -259,6 +259,15 @@ log_request(const struct request *request, const struct reply *reply,
 	    LOG_TEXT("detail", err && err->detail[0] ? err->detail : NULL));
 }
 
+/* A connection whose files went away would fail for ever. */
+static void
+drop_broken(struct store **store, const struct error *err)
+{
+	if (*store != NULL && (err->kind == ERR_INTERNAL ||
+				  strcmp(err->code, "STATE_CORRUPT") == 0))
+		store_close(TAKE(*store));
+}
+
 void
 dispatch(struct app *app, const struct route *const *tables,
     struct connection *connection, struct store **store)
@@ -280,6 +289,8 @@ dispatch(struct app *app, const struct route *const *tables,
 		write_reply(&request, &reply);
 	connection_finish(connection);
 	log_request(&request, &reply, failed ? &err : NULL, started_ms);
+	if (failed)
+		drop_broken(store, &err);
 	body_release(reply.body);
 	json_object_put(reply.error_extras);
 }

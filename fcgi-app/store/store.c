@@ -40,16 +40,16 @@ configure_sqlite(void)
 
 /* Where SQLite only knows that a system call failed. */
 static void
-fail_otherwise(struct store *store, struct error *err)
+fail_io(struct store *store, struct error *err)
 {
 	int number = sqlite3_system_errno(store->db);
 
-	if ((sqlite3_errcode(store->db) & 0xFF) == SQLITE_IOERR &&
-	    (number == ENOSPC || number == EDQUOT))
+	if (number == ENOSPC || number == EDQUOT)
 		error_set(
 		    err, ERR_STORAGE_FULL, NULL, "no room left on the disk");
 	else
-		error_set(err, ERR_INTERNAL, NULL, "the state database failed");
+		error_set(err, ERR_UNAVAILABLE, "STATE_CORRUPT",
+		    "the state database cannot be read or written");
 }
 
 int
@@ -77,8 +77,11 @@ store_fail(struct store *store, struct error *err)
 		error_set(err, ERR_UNAVAILABLE, NULL,
 		    "the state database cannot be opened");
 		break;
+	case SQLITE_IOERR:
+		fail_io(store, err);
+		break;
 	default:
-		fail_otherwise(store, err);
+		error_set(err, ERR_INTERNAL, NULL, "the state database failed");
 	}
 	return error_detail(err, "sqlite: %s", sqlite3_errmsg(store->db));
 }
@@ -274,7 +277,8 @@ prepare_schema(struct store *store, enum store_role role, struct error *err)
 		return -1;
 	if (version == SCHEMA_VERSION)
 		return 0;
-	return migrate(store, err);
+	/* Without its log the file must not pass for one that is new. */
+	return migrate(store, err) < 0 ? -1 : store_checkpoint(store, err);
 }
 
 /*

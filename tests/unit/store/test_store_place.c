@@ -190,6 +190,20 @@ a_lost_database_is_said_to_be_missing_and_not_made_anew(void **state)
 	}
 }
 
+/* It would pass for an empty one, and become one. */
+static void
+a_database_that_lost_its_log_is_not_a_new_one(void **state)
+{
+	struct fixture *f = *state;
+
+	make_directory(f, "database");
+	store_close(open_store(f, "database", STORE_ADMIN));
+	assert_int_equal(
+	    unlinkat(f->scratch.fd, "database/flatrun.db-wal", 0), 0);
+	unlinkat(f->scratch.fd, "database/flatrun.db-shm", 0);
+	store_close(open_store(f, "database", STORE_READER));
+}
+
 static void
 a_connection_knows_that_its_file_was_removed_or_replaced(void **state)
 {
@@ -231,6 +245,7 @@ main(void)
 		TEST(a_link_in_place_of_the_log_is_not_followed),
 		TEST(a_directory_may_be_reached_by_a_link),
 		TEST(a_lost_database_is_said_to_be_missing_and_not_made_anew),
+		TEST(a_database_that_lost_its_log_is_not_a_new_one),
 		TEST(a_connection_knows_that_its_file_was_removed_or_replaced),
 	};
 
