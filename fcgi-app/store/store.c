@@ -1,5 +1,6 @@
 #include "store/store.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "store/store-private.h"
 
@@ -20,6 +21,7 @@ static const char *const migrations[] = {
 #define SCHEMA_VERSION ((int)(sizeof migrations / sizeof migrations[0]))
 
 #define FILE_NAME "flatrun.db"
+#define WAL_RETRY_MS 10
 
 static pthread_once_t configured = PTHREAD_ONCE_INIT;
 
@@ -390,6 +392,27 @@ open_file(struct store *store, const char *directory, struct error *err)
 	return 0;
 }
 
+/*
+ * SQLite does not wait for who reads a new database at the same moment: it
+ * says at once that it is busy.
+ */
+static int
+enter_wal(struct store *store, struct error *err)
+{
+	int64_t until_ms = clock_monotonic_ms() + BUSY_TIMEOUT_MS;
+	struct error refused;
+
+	while (execute(store, "PRAGMA journal_mode = WAL", &refused) < 0) {
+		if (strcmp(refused.code, "STATE_BUSY") != 0 ||
+		    clock_monotonic_ms() >= until_ms) {
+			*err = refused;
+			return -1;
+		}
+		clock_sleep_ms(WAL_RETRY_MS);
+	}
+	return 0;
+}
+
 static int
 open_connection(struct store *store, const char *directory,
     enum store_role role, struct error *err)
@@ -400,7 +423,7 @@ open_connection(struct store *store, const char *directory,
 	    open_file(store, directory, err) < 0 ||
 	    configure(store, role, err) < 0)
 		return -1;
-	if (creates && execute(store, "PRAGMA journal_mode = WAL", err) < 0)
+	if (creates && enter_wal(store, err) < 0)
 		return -1;
 	return prepare_schema(store, role, err);
 }
