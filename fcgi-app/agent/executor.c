@@ -154,6 +154,16 @@ may_pass(const struct error *err)
 	       strcmp(err->code, "STATE_BUSY") == 0;
 }
 
+/* On a full disk the log has to be used again before its time. */
+static void
+make_room(struct store *store, const struct error *err)
+{
+	struct error ignored;
+
+	if (err->kind == ERR_STORAGE_FULL)
+		store_checkpoint(store, &ignored);
+}
+
 /*
  * A full disk is waited for, and so the deployment stays busy: without this
  * record its job would seem to run until the agent's next start.
@@ -178,6 +188,7 @@ record_end(
 		}
 		if (is_draining(executor))
 			return;
+		make_room(run->store, &err);
 		clock_sleep_ms(RETRY_PAUSE_MS);
 	}
 }
@@ -366,6 +377,18 @@ check_room(struct executor *executor, const char *subject, struct error *err)
 	return -1;
 }
 
+static int
+insert_job(struct store *store, struct job *job, struct arena *arena,
+    struct error *err)
+{
+	if (store_job_insert(store, job, arena, err) == 0)
+		return 0;
+	if (err->kind != ERR_STORAGE_FULL)
+		return -1;
+	make_room(store, err);
+	return store_job_insert(store, job, arena, err);
+}
+
 static void
 append(struct executor *executor, struct pending *pending)
 {
@@ -402,7 +425,7 @@ executor_submit(struct executor *executor, struct store *store,
 	pthread_mutex_lock(&executor->lock);
 	failed = check_room(executor, subject, err);
 	if (!failed)
-		failed = store_job_insert(store, &job, arena, err);
+		failed = insert_job(store, &job, arena, err);
 	if (!failed) {
 		pending = xcalloc(1, sizeof *pending);
 		pending->id = xstrdup(job.id);
