@@ -547,8 +547,10 @@ more_clients_than_there_are_places_are_turned_away(void **state)
 	int fds[PLACES + 50], i, count = PLACES + 50;
 	char byte;
 
-	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
-		skip();
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0) {
+		print_message("# only root can try this\n");
+		return;
+	}
 	for (i = 0; i < count; i++)
 		assert_true((fds[i] = connect_raw(f)) >= 0);
 	for (i = PLACES; i < count; i++)
@@ -623,8 +625,10 @@ only_workers_and_root_are_served(void **state)
 	    fstatat(f->scratch.fd, "agent/agent.sock", &status, 0), 0);
 	assert_int_equal(status.st_mode & 07777, 0660);
 	assert_int_equal(status.st_gid, f->agent.worker_gid);
-	if (geteuid() != 0)
-		skip();
+	if (geteuid() != 0) {
+		print_message("# only root can try this\n");
+		return;
+	}
 	assert_int_equal(chmod(f->scratch.path, 0755), 0);
 	assert_true(is_served(f, WORKER_UID, WORKER_GID));
 	assert_true(is_served(f, 0, 0));
