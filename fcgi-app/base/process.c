@@ -287,6 +287,20 @@ is_marked(int proc, const char *pid, const char *entry)
 	return false;
 }
 
+/* A container may have any environment, and its processes are here, too. */
+static bool
+is_of_our_name_space(int proc, const char *pid)
+{
+	char path[300], ours[64], theirs[64];
+	ssize_t length, other;
+
+	snprintf(path, sizeof path, "%s/ns/pid", pid);
+	length = readlinkat(proc, "self/ns/pid", ours, sizeof ours);
+	other = readlinkat(proc, path, theirs, sizeof theirs);
+	return length > 0 && length == other &&
+	       memcmp(ours, theirs, (size_t)length) == 0;
+}
+
 int
 process_kill_marked(const char *entry)
 {
@@ -300,6 +314,7 @@ process_kill_marked(const char *entry)
 		pid_t pid, group;
 
 		if (!isdigit((unsigned char)found->d_name[0]) ||
+		    !is_of_our_name_space(dirfd(proc), found->d_name) ||
 		    !is_marked(dirfd(proc), found->d_name, entry))
 			continue;
 		pid = (pid_t)strtol(found->d_name, NULL, 10);

@@ -48,7 +48,8 @@ int process_run(const struct process_options *options,
 
 /*
  * Kills every process whose environment has the entry "NAME=value", with its
- * process group: what a crashed parent left behind. Returns how many.
+ * process group: what a crashed parent left behind. Those in containers, which
+ * may say anything, are not meant. Returns how many.
  */
 int process_kill_marked(const char *entry);
 
