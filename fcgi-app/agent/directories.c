@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #define SETTLE_MS 50
+#define SETTLE_MAXIMUM_MS 500
 #define CHANGES \
 	(IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO)
 
@@ -37,6 +38,7 @@ struct directories {
 	struct watch *watches;
 	size_t count, allocated;
 	bool all_dirty;
+	int64_t look_at_ms; /* monotonic: all of them again */
 	char (*dirty)[64];
 	size_t dirty_count, dirty_allocated;
 };
@@ -360,7 +362,7 @@ read_events(struct directories *directories)
 	}
 }
 
-/* Waits for changes, and then until they have come to rest. */
+/* Waits for changes, and then until they have come to rest, if they do. */
 static void
 wait_for_changes(struct directories *directories)
 {
@@ -368,12 +370,16 @@ wait_for_changes(struct directories *directories)
 		{ .fd = directories->inotify, .events = POLLIN },
 		{ .fd = directories->wake, .events = POLLIN },
 	};
-	int wait = (int)directories->agent->settings->resync_interval_ms;
-	int ready = poll(fds, 2, wait);
+	int64_t now = clock_monotonic_ms();
+	int64_t wait_ms = directories->look_at_ms - now, until_ms;
+	int ready = poll(fds, 2, wait_ms > 0 ? (int)wait_ms : 0);
 
-	if (ready == 0)
-		directories->all_dirty = true;
-	while (ready > 0 && fds[1].revents == 0 && fds[0].revents != 0) {
+	/* Changes that never end put off neither a look nor the full one. */
+	now = clock_monotonic_ms();
+	until_ms = now + SETTLE_MAXIMUM_MS;
+	directories->all_dirty |= now >= directories->look_at_ms;
+	while (ready > 0 && fds[1].revents == 0 && fds[0].revents != 0 &&
+	       clock_monotonic_ms() < until_ms) {
 		read_events(directories);
 		ready = poll(fds, 2, SETTLE_MS);
 	}
@@ -386,6 +392,9 @@ refresh_dirty(struct directories *directories, struct store *store)
 	size_t i;
 
 	if (directories->all_dirty) {
+		directories->look_at_ms =
+		    clock_monotonic_ms() +
+		    directories->agent->settings->resync_interval_ms;
 		directories->all_dirty = false;
 		directories->dirty_count = 0;
 		watch_all(directories);

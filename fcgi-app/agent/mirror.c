@@ -328,29 +328,42 @@ do_work(struct mirror *mirror, struct store *store, const struct work *work)
 	clock_sleep_ms(RETRY_MS);
 }
 
+/* What the refresher has to do besides what is dirty now. */
+struct rounds {
+	struct work again;
+	int64_t again_at_ms;  /* monotonic; 0: nothing */
+	int64_t resync_at_ms; /* monotonic */
+};
+
 /*
  * The Engine tells of an event before its own list shows it: what an event
  * named is asked for a second time a little later.
  */
 static void
-run_round(struct mirror *mirror, struct store *store, struct work *again,
-    int64_t *again_at_ms)
+run_round(struct mirror *mirror, struct store *store, struct rounds *rounds)
 {
-	int64_t wait_ms = mirror->agent->settings->resync_interval_ms;
+	int64_t interval_ms = mirror->agent->settings->resync_interval_ms;
+	int64_t due_at_ms = rounds->resync_at_ms, wait_ms;
 	struct work work;
 
-	if (*again_at_ms != 0)
-		wait_ms = *again_at_ms - clock_monotonic_ms();
+	if (rounds->again_at_ms != 0 && rounds->again_at_ms < due_at_ms)
+		due_at_ms = rounds->again_at_ms;
+	wait_ms = due_at_ms - clock_monotonic_ms();
 	if (take_work(mirror, wait_ms > 0 ? wait_ms : 0, &work)) {
-		add_work(again, &work);
-		*again_at_ms = clock_monotonic_ms() + AGAIN_MS;
-	} else if (*again_at_ms != 0) {
-		work = *again;
-		memset(again, 0, sizeof *again);
-		*again_at_ms = 0;
+		add_work(&rounds->again, &work);
+		rounds->again_at_ms = clock_monotonic_ms() + AGAIN_MS;
+	} else if (rounds->again_at_ms != 0 &&
+		   clock_monotonic_ms() >= rounds->again_at_ms) {
+		work = rounds->again;
+		memset(&rounds->again, 0, sizeof rounds->again);
+		rounds->again_at_ms = 0;
 	} else {
 		work = (struct work){ .all = true };
 	}
+	/* Events that never end do not put it off. */
+	work.all |= clock_monotonic_ms() >= rounds->resync_at_ms;
+	if (work.all)
+		rounds->resync_at_ms = clock_monotonic_ms() + interval_ms;
 	if (!atomic_load(&mirror->agent->stopping))
 		do_work(mirror, store, &work);
 }
@@ -360,8 +373,7 @@ run_refresher(void *context)
 {
 	struct mirror *mirror = context;
 	struct store *store = NULL;
-	struct work again = { 0 };
-	int64_t again_at_ms = 0;
+	struct rounds rounds = { 0 };
 	struct error err;
 
 	while (!atomic_load(&mirror->agent->stopping)) {
@@ -372,7 +384,7 @@ run_refresher(void *context)
 			clock_sleep_ms(RETRY_MS);
 			continue;
 		}
-		run_round(mirror, store, &again, &again_at_ms);
+		run_round(mirror, store, &rounds);
 	}
 	store_close(store);
 	return NULL;

@@ -17,7 +17,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #define WRITES 100
 #define KEEPERS 4 /* they wait for each other: looks get old */
@@ -192,6 +192,77 @@ a_change_that_was_stored_is_not_undone_by_an_earlier_look(void **state)
 	}
 }
 
+/* A container that makes and removes files in its deployment's directory. */
+static void *
+change_all_the_time(void *context)
+{
+	struct fixture *f = context;
+	int i;
+
+	for (i = 0; !atomic_load(&done); i++) {
+		const char *name =
+		    i % 2 ? "deployments/busy/a" : "deployments/busy/b";
+
+		scratch_write(&f->scratch, name, "x", 1);
+		unlinkat(f->scratch.fd, name, 0);
+		clock_sleep_ms(10);
+	}
+	return NULL;
+}
+
+static bool
+appears_within(struct fixture *f, const char *name, int64_t limit_ms)
+{
+	int64_t until_ms = clock_monotonic_ms() + limit_ms;
+	struct mirror_deployment row;
+
+	while (mirror_deployment_get(f->store, name, &f->arena, &row, &f->err) <
+	       0) {
+		if (clock_monotonic_ms() > until_ms)
+			return false;
+		clock_sleep_ms(20);
+	}
+	return true;
+}
+
+static void
+a_busy_directory_keeps_no_other_from_being_seen(void **state)
+{
+	static const char text[] = "services: {a: {image: a}}\n";
+	struct fixture *f = *state;
+	struct directories *directories;
+	pthread_t writer;
+	bool changed;
+
+	f->settings.resync_interval_ms = 1500;
+	scratch_make_directory(&f->scratch, "deployments/busy");
+	scratch_write(&f->scratch, "deployments/blog/docker-compose.yml", text,
+	    sizeof text - 1);
+	assert_int_equal(
+	    directories_start(&f->agent, &directories, &f->err), 0);
+	assert_true(appears_within(f, "blog", 2000));
+	atomic_store(&done, false);
+	assert_int_equal(
+	    pthread_create(&writer, NULL, change_all_the_time, f), 0);
+
+	/* What an event tells. */
+	scratch_make_directory(&f->scratch, "deployments/shop");
+	scratch_write(&f->scratch, "deployments/shop/docker-compose.yml", text,
+	    sizeof text - 1);
+	assert_true(appears_within(f, "shop", 1200));
+	/* And what none told. */
+	assert_int_equal(store_begin(f->store, &f->err), 0);
+	assert_int_equal(
+	    mirror_deployment_delete(f->store, "blog", &changed, &f->err), 0);
+	assert_int_equal(mirror_commit(f->store, true, &f->err), 0);
+	assert_true(appears_within(f, "blog", 4000));
+
+	atomic_store(&done, true);
+	pthread_join(writer, NULL);
+	atomic_store(&f->agent.stopping, true);
+	directories_stop(directories);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int
@@ -201,6 +272,7 @@ main(void)
 		TEST(a_file_that_is_no_text_becomes_text),
 		TEST(a_good_file_stays_what_it_is),
 		TEST(a_file_cannot_name_the_project_of_another_deployment),
+		TEST(a_busy_directory_keeps_no_other_from_being_seen),
 		TEST(a_change_that_was_stored_is_not_undone_by_an_earlier_look),
 	};
 
