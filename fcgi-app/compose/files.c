@@ -422,7 +422,10 @@ thrown_at(const char *name)
 	return (int64_t)timegm(&utc);
 }
 
-/* Removes what is older than the time; all of it when that is -1. */
+/*
+ * Removes what is older than the time; all of it when that is -1. What cannot
+ * be removed keeps nothing else from it.
+ */
 static int
 empty(int directory, int64_t before, struct error *err)
 {
@@ -437,14 +440,15 @@ empty(int directory, int64_t before, struct error *err)
 			close(fd);
 		return -1;
 	}
-	while (result == 0 && (entry = readdir(entries)) != NULL) {
+	while ((entry = readdir(entries)) != NULL) {
 		int64_t at = thrown_at(entry->d_name);
 
 		if (strcmp(entry->d_name, ".") == 0 ||
 		    strcmp(entry->d_name, "..") == 0 ||
 		    (before >= 0 && (at < 0 || at >= before)))
 			continue;
-		result = file_remove_tree(directory, entry->d_name, err);
+		if (file_remove_tree(directory, entry->d_name, err) < 0)
+			result = -1;
 	}
 	closedir(entries);
 	return result;
