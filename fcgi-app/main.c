@@ -19,6 +19,7 @@
 #include "http/connection.h"
 #include "http/dispatch.h"
 #include "http/stream.h"
+#include "http/turns.h"
 #include "jobs/jobs.h"
 #include "settings/settings.h"
 #include "store/store.h"
@@ -35,9 +36,9 @@
 #define LISTENING_SOCKET 0
 #define SPARE_STREAM_THREADS 4 /* to say that there is no place */
 #define FAILED_START_DELAY_MS 1000
+#define WAITING_THREADS 2
+#define IDLE_THREAD_MS 10000
 #define INTERRUPT_INTERVAL_MS 50
-
-#define ACCEPT_PAUSE_MS 20
 
 struct pool;
 
@@ -45,6 +46,7 @@ struct pool;
 struct worker {
 	struct pool *pool;
 	pthread_t thread;
+	struct store *store;   /* its connection, or NULL */
 	atomic_bool accepting; /* waits for a connection, has none */
 };
 
@@ -54,10 +56,43 @@ struct pool {
 	struct settings *settings;
 	struct compose_policy policy;
 	bool streams;
+	struct turns *turns;
 	struct worker *workers;
+	size_t worker_maximum;
+	pthread_mutex_t starting; /* of worker_count */
 	size_t worker_count;
 	atomic_size_t running;
 };
+
+static int start_thread(struct pool *pool);
+
+/* What a thread that rests gives back. */
+static void
+on_idle(void *context)
+{
+	struct worker *worker = context;
+
+	store_close(TAKE(worker->store));
+	memory_return();
+}
+
+/* false: no connection, or none that begins a request. */
+static bool
+accept_request(struct worker *worker, struct connection *connection)
+{
+	struct pool *pool = worker->pool;
+	bool accepted = false;
+
+	turns_take(pool->turns, on_idle, worker);
+	if (!atomic_load(&pool->app.stopping)) {
+		atomic_store(&worker->accepting, true);
+		accepted = connection_wait(connection);
+		atomic_store(&worker->accepting, false);
+	}
+	if (!turns_pass(pool->turns))
+		start_thread(pool); /* else one that works comes back */
+	return accepted && connection_begin(connection);
+}
 
 static void *
 run_thread(void *context)
@@ -65,19 +100,12 @@ run_thread(void *context)
 	struct worker *worker = context;
 	struct pool *pool = worker->pool;
 	struct connection *connection = connection_new(LISTENING_SOCKET);
-	struct store *store = NULL;
-	bool accepted;
 
-	while (!atomic_load(&pool->app.stopping)) {
-		atomic_store(&worker->accepting, true);
-		accepted = connection_accept(connection);
-		atomic_store(&worker->accepting, false);
-		if (accepted)
-			dispatch(&pool->app, route_tables, connection, &store);
-		else if (!atomic_load(&pool->app.stopping))
-			clock_sleep_ms(ACCEPT_PAUSE_MS); /* no descriptors? */
-	}
-	store_close(store);
+	while (!atomic_load(&pool->app.stopping))
+		if (accept_request(worker, connection))
+			dispatch(&pool->app, route_tables, connection,
+			    &worker->store);
+	store_close(worker->store);
 	connection_free(connection);
 	atomic_fetch_sub(&pool->running, 1);
 	return NULL;
@@ -147,28 +175,52 @@ close_app(struct pool *pool)
 	jobs_close(pool->app.jobs);
 	docker_close(pool->app.docker);
 	compose_close(pool->app.compose);
+	turns_free(pool->turns);
 	free(pool->workers);
 	arena_clear(&pool->arena);
 }
 
+/* One more thread, unless there are all; the lock is not held. */
+static int
+start_thread(struct pool *pool)
+{
+	struct worker *worker;
+	int failed = 0;
+
+	pthread_mutex_lock(&pool->starting);
+	if (pool->worker_count < pool->worker_maximum &&
+	    !atomic_load(&pool->app.stopping)) {
+		worker = &pool->workers[pool->worker_count];
+		worker->pool = pool;
+		atomic_fetch_add(&pool->running, 1);
+		failed =
+		    pthread_create(&worker->thread, NULL, run_thread, worker);
+		if (failed)
+			atomic_fetch_sub(&pool->running, 1);
+		else
+			pool->worker_count++;
+	}
+	pthread_mutex_unlock(&pool->starting);
+	return failed;
+}
+
+/* The first ones; the others when they are needed. */
 static int
 start_threads(struct pool *pool, struct error *err)
 {
-	size_t wanted = pool->streams ? (size_t)pool->settings->api.streams +
-					    SPARE_STREAM_THREADS
-				      : (size_t)pool->settings->api.threads;
+	int i;
 
-	pool->workers = xcalloc(wanted, sizeof *pool->workers);
-	for (; pool->worker_count < wanted; pool->worker_count++) {
-		struct worker *worker = &pool->workers[pool->worker_count];
-
-		worker->pool = pool;
-		atomic_fetch_add(&pool->running, 1);
-		if (pthread_create(&worker->thread, NULL, run_thread, worker) !=
-		    0)
+	pool->worker_maximum =
+	    pool->streams
+		? (size_t)pool->settings->api.streams + SPARE_STREAM_THREADS
+		: (size_t)pool->settings->api.threads;
+	pool->turns = turns_new(WAITING_THREADS, IDLE_THREAD_MS);
+	pool->workers = xcalloc(pool->worker_maximum, sizeof *pool->workers);
+	pthread_mutex_init(&pool->starting, NULL);
+	for (i = 0; i < WAITING_THREADS; i++)
+		if (start_thread(pool) != 0)
 			return error_set(err, ERR_UNAVAILABLE, NULL,
 			    "cannot start a thread");
-	}
 	return 0;
 }
 
@@ -210,6 +262,10 @@ stop_threads(struct pool *pool)
 
 	atomic_store(&pool->app.stopping, true);
 	connection_stop();
+	turns_end(pool->turns);
+	/* Nobody is starting a thread any more. */
+	pthread_mutex_lock(&pool->starting);
+	pthread_mutex_unlock(&pool->starting);
 	while (atomic_load(&pool->running) > 0) {
 		for (i = 0; i < pool->worker_count; i++)
 			if (atomic_load(&pool->workers[i].accepting))
@@ -241,7 +297,7 @@ run_pool(const char *config, bool streams, struct error *err)
 		return -1;
 	log_event(LOG_INFO, "pool process started",
 	    LOG_TEXT("version", PACKAGE_VERSION),
-	    LOG_NUMBER("threads", pool.worker_count));
+	    LOG_NUMBER("threads", pool.worker_maximum));
 	sigwait(&signals, &number);
 	stop_threads(&pool);
 	close_app(&pool);

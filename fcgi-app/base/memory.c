@@ -22,3 +22,9 @@ memory_configure(void)
 	pthread_setattr_default_np(&attributes);
 	pthread_attr_destroy(&attributes);
 }
+
+void
+memory_return(void)
+{
+	malloc_trim(0);
+}

@@ -8,4 +8,8 @@
 /* Once, before the first thread. */
 void memory_configure(void);
 
+/* Gives free memory in the middle of the heap back, too. Takes a millisecond:
+ * for threads that have nothing else to do. */
+void memory_return(void);
+
 #endif

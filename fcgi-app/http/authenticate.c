@@ -207,7 +207,7 @@ authenticate_still(struct request *request)
 	    find_configured_key_id(&probe, id))
 		return true;
 	/* What cannot be read now is asked again a second later. */
-	return store_key_find_id(request->store, id, &arena, &key, &found,
-		   &ignored) < 0 ||
+	return store_key_find_id(
+		   request->store, id, &arena, &key, &found, &ignored) < 0 ||
 	       found;
 }

@@ -73,20 +73,22 @@ accept_peer(struct connection *connection)
 	return fd;
 }
 
+bool
+connection_wait(struct connection *connection)
+{
+	connection->fcgi.ipcFd = accept_peer(connection);
+	return connection->fcgi.ipcFd >= 0;
+}
+
 /*
  * FCGX_Accept_r() accepts and reads all parameters before anybody can set a
  * limit, and a request that stops half-way would hold the thread for good. So
- * the connection is accepted here and handed over as one that was kept open
- * after an earlier request, which is where it goes on reading.
+ * the connection is accepted by ourselves and handed over as one that was
+ * kept open after an earlier request, which is where it goes on reading.
  */
 bool
-connection_accept(struct connection *connection)
+connection_begin(struct connection *connection)
 {
-	int fd = accept_peer(connection);
-
-	if (fd < 0)
-		return false;
-	connection->fcgi.ipcFd = fd;
 	connection->fcgi.keepConnection = 1;
 	if (FCGX_Accept_r(&connection->fcgi) != 0)
 		return false;

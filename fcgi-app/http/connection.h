@@ -1,7 +1,7 @@
 /*
  * A FastCGI connection: one request from nginx by libfcgi.
  *
- * All use of libfcgi is in connection.c. connection_accept() may be called by
+ * All use of libfcgi is in connection.c. connection_wait() may be called by
  * many threads on the same listening socket; each has a connection of its
  * own.
  */
@@ -19,15 +19,17 @@ struct connection;
 
 /* Once per process, before any thread. */
 int connection_init(struct error *err);
-/* From a signal handler: connection_accept() gives up from now on, once its
+/* From a signal handler: connection_wait() gives up from now on, once its
  * thread is interrupted. */
 void connection_stop(void);
 
 struct connection *connection_new(int listening_socket);
 void connection_free(struct connection *connection);
 
-/* false: interrupted, or what connected was no request. */
-bool connection_accept(struct connection *connection);
+/* Accepts a connection; false: interrupted, or no descriptor is left. */
+bool connection_wait(struct connection *connection);
+/* Reads the parameters of its request; false: what connected sent none. */
+bool connection_begin(struct connection *connection);
 /* A FastCGI parameter such as "REQUEST_METHOD"; NULL when absent. */
 const char *connection_parameter(
     const struct connection *connection, const char *name);

@@ -331,15 +331,15 @@ configure(struct store *store, enum store_role role, struct error *err)
 		return -1;
 	if (role == STORE_MIRROR)
 		return execute(store,
-		    "PRAGMA cache_size = -1024; PRAGMA synchronous = NORMAL",
+		    "PRAGMA cache_size = -256; PRAGMA synchronous = NORMAL",
 		    err);
 	/* A failed login is not worth the wait for the disk. */
 	if (role == STORE_READER)
 		return execute(store,
-		    "PRAGMA cache_size = -128; PRAGMA synchronous = NORMAL",
+		    "PRAGMA cache_size = -32; PRAGMA synchronous = NORMAL",
 		    err);
 	return execute(
-	    store, "PRAGMA cache_size = -128; PRAGMA synchronous = FULL", err);
+	    store, "PRAGMA cache_size = -32; PRAGMA synchronous = FULL", err);
 }
 
 static int

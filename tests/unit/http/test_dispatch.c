@@ -176,7 +176,7 @@ run_worker(void *context)
 	struct store *store = NULL;
 
 	while (!atomic_load(&f->finished))
-		if (connection_accept(connection))
+		if (connection_wait(connection) && connection_begin(connection))
 			dispatch(&f->app, tables, connection, &store);
 	store_close(store);
 	connection_free(connection);
