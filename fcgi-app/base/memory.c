@@ -17,6 +17,9 @@ memory_configure(void)
 	/* Set at all, they no longer grow with the largest block freed. */
 	mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD);
 	mallopt(M_TRIM_THRESHOLD, TRIM_THRESHOLD);
+	/* Where a sanitizer has the heap, glibc's own would otherwise be set up
+	 * by the first thread that trims, and by two at once it breaks. */
+	malloc_trim(0);
 	pthread_attr_init(&attributes);
 	pthread_attr_setstacksize(&attributes, STACK_SIZE);
 	pthread_setattr_default_np(&attributes);
