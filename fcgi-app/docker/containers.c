@@ -2,20 +2,6 @@
 
 #include <string.h>
 
-static const char *
-text_or_empty(struct json_object *object, const char *name)
-{
-	const char *text = json_text(object, name);
-
-	return text ? text : "";
-}
-
-static void
-release_tree(void *tree)
-{
-	json_object_put(tree);
-}
-
 /* A container has a name of its own and, by links, "/other/alias" too. */
 static const char *
 find_own_name(struct json_object *row)
@@ -65,23 +51,29 @@ static void
 read_ports(
     struct json_object *row, struct arena *arena, struct docker_container *out)
 {
-	struct json_object *ports = json_member(row, "Ports"), *port;
 	size_t count, i;
+	struct json_object *ports = docker_row_list(row, "Ports", &count);
 
-	if (!json_object_is_type(ports, json_type_array))
-		return;
-	count = json_object_array_length(ports);
 	out->ports = arena_array(arena, count, sizeof *out->ports);
 	out->port_count = count;
 	for (i = 0; i < count; i++) {
-		port = json_object_array_get_idx(ports, i);
+		struct json_object *port = json_object_array_get_idx(ports, i);
+
 		out->ports[i] = (struct docker_port){
-			.address = text_or_empty(port, "IP"),
+			.address = docker_row_text(port, "IP"),
 			.public_port = read_port_number(port, "PublicPort"),
 			.private_port = read_port_number(port, "PrivatePort"),
-			.protocol = text_or_empty(port, "Type"),
+			.protocol = docker_row_text(port, "Type"),
 		};
 	}
+}
+
+static int
+read_prefix_length(struct json_object *network)
+{
+	int64_t length = json_int(network, "IPPrefixLen", 0);
+
+	return length > 0 && length <= 32 ? (int)length : 0;
 }
 
 static void
@@ -99,8 +91,38 @@ read_networks(
 	    arena_array(arena, out->network_count, sizeof *out->networks);
 	json_object_object_foreach(networks, name, network)
 	{
-		out->networks[i].network = name;
-		out->networks[i++].ipv4 = text_or_empty(network, "IPAddress");
+		out->networks[i++] = (struct docker_network_address){
+			.network = name,
+			.network_id = docker_row_text(network, "NetworkID"),
+			.ipv4 = docker_row_text(network, "IPAddress"),
+			.prefix_length = read_prefix_length(network),
+			.mac_address = docker_row_text(network, "MacAddress"),
+			.attached =
+			    docker_row_text(network, "EndpointID")[0] != '\0',
+		};
+	}
+}
+
+static void
+read_mounts(
+    struct json_object *row, struct arena *arena, struct docker_container *out)
+{
+	size_t count, i;
+	struct json_object *mounts = docker_row_list(row, "Mounts", &count);
+
+	out->mounts = arena_array(arena, count, sizeof *out->mounts);
+	out->mount_count = count;
+	for (i = 0; i < count; i++) {
+		struct json_object *mount =
+		    json_object_array_get_idx(mounts, i);
+
+		out->mounts[i] = (struct docker_mount){
+			.type = docker_row_text(mount, "Type"),
+			.name = docker_row_text(mount, "Name"),
+			.source = docker_row_text(mount, "Source"),
+			.destination = docker_row_text(mount, "Destination"),
+			.writable = json_boolean(mount, "RW", false),
+		};
 	}
 }
 
@@ -109,27 +131,24 @@ static void
 read_container(
     struct json_object *row, struct arena *arena, struct docker_container *out)
 {
-	struct json_object *labels = json_member(row, "Labels");
+	struct json_object *labels = docker_row_object(row, "Labels", arena);
 
-	if (!json_object_is_type(labels, json_type_object)) {
-		labels = json_object_new_object();
-		arena_defer(arena, release_tree, labels);
-	}
 	*out = (struct docker_container){
-		.id = text_or_empty(row, "Id"),
+		.id = docker_row_text(row, "Id"),
 		.name = find_own_name(row),
-		.image = text_or_empty(row, "Image"),
-		.image_id = text_or_empty(row, "ImageID"),
-		.state = text_or_empty(row, "State"),
-		.status = text_or_empty(row, "Status"),
+		.image = docker_row_text(row, "Image"),
+		.image_id = docker_row_text(row, "ImageID"),
+		.state = docker_row_text(row, "State"),
+		.status = docker_row_text(row, "Status"),
 		.created_at = json_int(row, "Created", 0),
-		.project = text_or_empty(labels, PROJECT_LABEL),
-		.service = text_or_empty(labels, SERVICE_LABEL),
+		.project = docker_row_text(labels, PROJECT_LABEL),
+		.service = docker_row_text(labels, SERVICE_LABEL),
 		.labels = labels,
 	};
 	out->health = read_health(out->status);
 	read_ports(row, arena, out);
 	read_networks(row, arena, out);
+	read_mounts(row, arena, out);
 }
 
 static int
@@ -189,7 +208,7 @@ docker_container_list(struct docker *docker,
 		.timeout_ms = READ_TIMEOUT_MS,
 		.noun = "container",
 	};
-	struct json_object *rows = NULL;
+	struct json_object *rows;
 	size_t count, i;
 
 	if (filter == NULL)
@@ -204,12 +223,9 @@ docker_container_list(struct docker *docker,
 	if (matches_nothing(filter))
 		return 0;
 	call.path = path.bytes;
-	if (docker_call_json(docker, &call, &rows, err) < 0)
+	if (docker_call_tree(
+		docker, &call, json_type_array, arena, &rows, err) < 0)
 		return -1;
-	arena_defer(arena, release_tree, rows);
-	if (!json_object_is_type(rows, json_type_array))
-		return error_set(err, ERR_UPSTREAM, "DOCKER_ERROR",
-		    "Docker's answer is broken");
 	count = json_object_array_length(rows);
 	*out = arena_array(arena, count, sizeof **out);
 	for (i = 0; i < count; i++)

@@ -50,6 +50,22 @@ int docker_call(struct docker *docker, const struct docker_call *call,
 int docker_call_json(struct docker *docker, const struct docker_call *call,
     struct json_object **out, struct error *err);
 
+/* The same, but it must be of the type and lives as long as the arena. */
+int docker_call_tree(struct docker *docker, const struct docker_call *call,
+    enum json_type type, struct arena *arena, struct json_object **out,
+    struct error *err);
+
+/*
+ * Reads what may be missing or of another type: then "", an empty object, an
+ * empty list (NULL) or 0. Times are RFC 3339; Unix seconds.
+ */
+const char *docker_row_text(struct json_object *row, const char *name);
+struct json_object *docker_row_object(
+    struct json_object *row, const char *name, struct arena *arena);
+struct json_object *docker_row_list(
+    struct json_object *row, const char *name, size_t *out_count);
+int64_t docker_row_time(struct json_object *row, const char *name);
+
 int docker_check_id(const char *id, struct error *err);
 
 /* Appends text, percent-encoded for a query. */

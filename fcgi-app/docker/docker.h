@@ -60,8 +60,18 @@ struct docker_port {
 };
 
 struct docker_network_address {
-	const char *network;
+	const char *network, *network_id;
 	const char *ipv4; /* without prefix length, "" when stopped */
+	int prefix_length;
+	const char *mac_address; /* "" when stopped */
+	bool attached;           /* it runs there: not while stopped */
+};
+
+struct docker_mount {
+	const char *type; /* volume, bind, tmpfs, … */
+	const char *name; /* of the volume, else "" */
+	const char *source, *destination;
+	bool writable;
 };
 
 /* One row of GET /containers/json. */
@@ -80,6 +90,8 @@ struct docker_container {
 	size_t port_count;
 	struct docker_network_address *networks;
 	size_t network_count;
+	struct docker_mount *mounts;
+	size_t mount_count;
 	struct json_object *labels; /* object, owned by the arena */
 };
 
@@ -106,9 +118,35 @@ int docker_container_remove(struct docker *docker, const char *id, bool force,
 int docker_container_rename(
     struct docker *docker, const char *id, const char *name, struct error *err);
 
+/* One row of GET /images/json: what has a tag, and what nothing builds on. */
+struct docker_image {
+	const char *id;                           /* sha256:64 hex */
+	const char *const *tags, *const *digests; /* without <none> */
+	size_t tag_count, digest_count;
+	int64_t size_bytes;
+	int64_t created_at;         /* Unix seconds */
+	struct json_object *labels; /* object, owned by the arena */
+};
+int docker_image_list(struct docker *docker, struct arena *arena,
+    struct docker_image **out, size_t *out_count, struct error *err);
+
+/* One row of GET /volumes. */
+struct docker_volume {
+	const char *name, *driver, *mountpoint, *scope;
+	int64_t created_at; /* Unix seconds, 0: the driver does not say */
+	struct json_object *labels, *options; /* objects, owned by the arena */
+};
+int docker_volume_list(struct docker *docker, struct arena *arena,
+    struct docker_volume **out, size_t *out_count, struct error *err);
+
+/* One row of GET /networks. */
 struct docker_network {
-	const char *id, *name, *driver;
+	const char *id, *name, *driver, *scope;
 	const char *project; /* Compose label, or "" */
+	bool internal, attachable, ipv6;
+	const char *subnet, *gateway; /* the first of its addresses, or "" */
+	int64_t created_at;           /* Unix seconds */
+	struct json_object *labels, *options; /* objects, owned by the arena */
 };
 /* project NULL: all. */
 int docker_network_list(struct docker *docker, const char *project,
@@ -134,6 +172,8 @@ struct docker_event {
 	const char *action; /* create, start, die, "health_status: healthy" … */
 	const char *id;     /* of the object */
 	const char *name;   /* attribute "name", or "" */
+	/* The id of what was connected, disconnected or mounts it, or "". */
+	const char *container;
 	const char *project; /* attribute of the Compose label, or "" */
 	int64_t time_ms;
 };

@@ -14,25 +14,18 @@ struct reader {
 	void *context;
 };
 
-static const char *
-text_or_empty(struct json_object *object, const char *name)
-{
-	const char *text = json_text(object, name);
-
-	return text ? text : "";
-}
-
 static bool
 tell_event(struct reader *reader, struct json_object *object)
 {
 	struct json_object *actor = json_member(object, "Actor");
 	struct json_object *attributes = json_member(actor, "Attributes");
 	struct docker_event event = {
-		.type = text_or_empty(object, "Type"),
-		.action = text_or_empty(object, "Action"),
-		.id = text_or_empty(actor, "ID"),
-		.name = text_or_empty(attributes, "name"),
-		.project = text_or_empty(attributes, PROJECT_LABEL),
+		.type = docker_row_text(object, "Type"),
+		.action = docker_row_text(object, "Action"),
+		.id = docker_row_text(actor, "ID"),
+		.name = docker_row_text(attributes, "name"),
+		.container = docker_row_text(attributes, "container"),
+		.project = docker_row_text(attributes, PROJECT_LABEL),
 		.time_ms = json_int(object, "timeNano", 0) / 1000000,
 	};
 

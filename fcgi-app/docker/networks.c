@@ -1,13 +1,5 @@
 #include "docker/docker-private.h"
 
-static const char *
-copy_text(struct arena *arena, struct json_object *object, const char *name)
-{
-	const char *text = json_text(object, name);
-
-	return text ? arena_strdup(arena, text) : "";
-}
-
 static int
 build_path(const char *project, struct buffer *path)
 {
@@ -28,43 +20,73 @@ build_path(const char *project, struct buffer *path)
 	return path->overflowed || label.overflowed ? -1 : 0;
 }
 
+/* Most networks have one range of addresses; one of IPv6 may follow. */
+static void
+read_addresses(struct json_object *row, struct docker_network *out)
+{
+	struct json_object *first;
+	size_t count;
+
+	first = docker_row_list(json_member(row, "IPAM"), "Config", &count);
+	if (first != NULL)
+		first = count > 0 ? json_object_array_get_idx(first, 0) : NULL;
+	out->subnet = docker_row_text(first, "Subnet");
+	out->gateway = docker_row_text(first, "Gateway");
+}
+
+static void
+read_network(
+    struct json_object *row, struct arena *arena, struct docker_network *out)
+{
+	struct json_object *labels = docker_row_object(row, "Labels", arena);
+
+	*out = (struct docker_network){
+		.id = docker_row_text(row, "Id"),
+		.name = docker_row_text(row, "Name"),
+		.driver = docker_row_text(row, "Driver"),
+		.scope = docker_row_text(row, "Scope"),
+		.project = docker_row_text(labels, PROJECT_LABEL),
+		.internal = json_boolean(row, "Internal", false),
+		.attachable = json_boolean(row, "Attachable", false),
+		.ipv6 = json_boolean(row, "EnableIPv6", false),
+		.created_at = docker_row_time(row, "Created"),
+		.labels = labels,
+		.options = docker_row_object(row, "Options", arena),
+	};
+	read_addresses(row, out);
+}
+
 int
 docker_network_list(struct docker *docker, const char *project,
     struct arena *arena, struct docker_network **out, size_t *out_count,
     struct error *err)
 {
 	auto_buffer struct buffer path = BUFFER(8192);
-	auto_json struct json_object *rows = NULL;
 	struct docker_call call = {
 		.method = "GET",
 		.timeout_ms = READ_TIMEOUT_MS,
 		.noun = "network",
 	};
+	struct json_object *rows;
 	size_t count, i;
 
 	if (build_path(project, &path) < 0)
 		return error_field(
 		    err, "project", NULL, "the project's name is too long");
 	call.path = path.bytes;
-	if (docker_call_json(docker, &call, &rows, err) < 0)
+	if (docker_call_tree(
+		docker, &call, json_type_array, arena, &rows, err) < 0)
 		return -1;
-	if (!json_object_is_type(rows, json_type_array))
-		return error_set(err, ERR_UPSTREAM, "DOCKER_ERROR",
-		    "Docker's answer is broken");
 	count = json_object_array_length(rows);
 	*out = arena_array(arena, count, sizeof **out);
+	*out_count = 0;
 	for (i = 0; i < count; i++) {
-		struct json_object *row = json_object_array_get_idx(rows, i);
+		struct docker_network *network = &(*out)[*out_count];
 
-		(*out)[i] = (struct docker_network){
-			.id = copy_text(arena, row, "Id"),
-			.name = copy_text(arena, row, "Name"),
-			.driver = copy_text(arena, row, "Driver"),
-			.project = copy_text(
-			    arena, json_member(row, "Labels"), PROJECT_LABEL),
-		};
+		read_network(
+		    json_object_array_get_idx(rows, i), arena, network);
+		*out_count += network->id[0] != '\0';
 	}
-	*out_count = count;
 	return 0;
 }
 
