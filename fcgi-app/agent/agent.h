@@ -23,7 +23,7 @@ struct agent {
 	struct mirror *mirror;
 	struct executor *executor;
 	struct server *server; /* open before any thread starts */
-	const char *mark; /* in every child's environment */
+	const char *mark;      /* in every child's environment */
 	uid_t worker_uid;
 	gid_t worker_gid;
 	atomic_bool stopping;

@@ -45,17 +45,17 @@ struct error {
  * These are macros around functions so that compilers and analysers see the
  * -1: what a failing function leaves unset is not used.
  */
-#define ERROR_RESULT(call)                                                     \
-	({                                                                     \
-		call;                                                          \
-		-1;                                                            \
+#define ERROR_RESULT(call) \
+	({                 \
+		call;      \
+		-1;        \
 	})
 
 /* code may be NULL: the kind's default. */
-#define error_set(err, kind, code, ...)                                        \
+#define error_set(err, kind, code, ...) \
 	ERROR_RESULT(error_fill((err), (kind), (code), __VA_ARGS__))
 /* ERR_INVALID about one input. code NULL is INVALID_REQUEST. */
-#define error_field(err, field, code, ...)                                     \
+#define error_field(err, field, code, ...) \
 	ERROR_RESULT(error_fill_field((err), (field), (code), __VA_ARGS__))
 /*
  * The kind that errno stands for: ERR_STORAGE_FULL for a full disk,
@@ -66,7 +66,7 @@ struct error {
 /* Puts "<text>: " before the message. */
 #define error_wrap(err, ...) ERROR_RESULT(error_add_context((err), __VA_ARGS__))
 /* Adds what only the log may see. */
-#define error_detail(err, ...)                                                 \
+#define error_detail(err, ...) \
 	ERROR_RESULT(error_add_detail((err), __VA_ARGS__))
 
 void error_fill(struct error *err, enum error_kind kind, const char *code,

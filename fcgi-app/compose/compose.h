@@ -31,7 +31,7 @@ struct compose;
 
 /* ^[a-z0-9][a-z0-9_-]{0,62}$ : deployments and services. */
 bool compose_name_is_valid(const char *name);
-#define COMPOSE_NAME_EXPECTED                                                  \
+#define COMPOSE_NAME_EXPECTED \
 	"1 to 63 of a-z, 0-9, '-' and '_', beginning with a letter or digit"
 
 /* ^[A-Za-z_][A-Za-z0-9_]{0,127}$ */
@@ -51,7 +51,7 @@ struct compose_files {
 	const char *filename; /* docker-compose.yml, … */
 	const char *compose;  /* its text */
 	size_t compose_length;
-	const char *metadata; /* text of service.yml, or NULL */
+	const char *metadata;    /* text of service.yml, or NULL */
 	const char *environment; /* text of .env.flatrun, or NULL */
 	int64_t modified_at_ms;  /* of the directory: created_at, updated_at */
 };
@@ -62,8 +62,8 @@ struct compose_files {
  * docker-compose.yml, docker-compose.yaml, compose.yml, compose.yaml, then
  * the first of *compose*.yml, then of *compose*.yaml, by name.
  */
-int compose_read(struct compose *compose, const char *name,
-    struct arena *arena, struct compose_files *out, struct error *err);
+int compose_read(struct compose *compose, const char *name, struct arena *arena,
+    struct compose_files *out, struct error *err);
 
 /* Names of all deployments, sorted, in the arena. */
 int compose_list(struct compose *compose, struct arena *arena,
@@ -92,9 +92,9 @@ int compose_environment_format(const struct compose_variable *variables,
 
 /* Writes a new deployment: staged, synced, renamed. ERR_CONFLICT
  * ALREADY_EXISTS. metadata and environment may be NULL. */
-int compose_create(struct compose *compose, const char *name,
-    const char *text, size_t length, const char *metadata,
-    const char *environment, struct error *err);
+int compose_create(struct compose *compose, const char *name, const char *text,
+    size_t length, const char *metadata, const char *environment,
+    struct error *err);
 
 /* Replaces one file of the deployment; filename as compose_read() gave it. */
 int compose_write(struct compose *compose, const char *name,
@@ -128,7 +128,7 @@ struct compose_run {
 	const char *project;       /* project name */
 	int64_t timeout_ms;
 	const atomic_bool *cancel;
-	struct buffer *output;     /* bounded; overflow drops, never fails */
+	struct buffer *output; /* bounded; overflow drops, never fails */
 	/* Called in this thread when output has grown; may be NULL. */
 	void (*on_output)(void *context);
 	void *context;

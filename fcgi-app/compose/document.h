@@ -88,8 +88,8 @@ struct compose_service {
 	const char *name;
 	const char *image; /* "" for one that is only built */
 	bool has_build;
-	const char *const *ports;    /* as written, long form as
-					"published:target"; then "expose" */
+	const char *const *ports; /* as written, long form as
+				     "published:target"; then "expose" */
 	size_t port_count;
 	const char *const *networks;
 	size_t network_count;

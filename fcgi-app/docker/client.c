@@ -404,15 +404,28 @@ docker_ready(struct docker *docker, struct error *err)
 	return -1;
 }
 
-static void
-set_method(CURL *easy, const char *method)
+void
+docker_post(CURL *easy, const char *content)
 {
-	if (strcmp(method, "POST") == 0) {
-		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, "");
-		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, 0L);
-	} else if (strcmp(method, "GET") != 0) {
-		curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
-	}
+	curl_easy_setopt(easy, CURLOPT_POSTFIELDS, content);
+	curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)strlen(content));
+}
+
+/* The headers it gives back, or NULL, are the caller's to free. */
+static struct curl_slist *
+set_method(CURL *easy, const struct docker_call *call)
+{
+	struct curl_slist *headers = NULL;
+
+	if (strcmp(call->method, "POST") == 0)
+		docker_post(easy, call->content != NULL ? call->content : "");
+	else if (strcmp(call->method, "GET") != 0)
+		curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, call->method);
+	if (call->content == NULL)
+		return NULL;
+	headers = curl_slist_append(NULL, "Content-Type: application/json");
+	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
+	return headers;
 }
 
 /* Whether the answer is one of success; else err says what it is. */
@@ -422,6 +435,7 @@ call_engine(struct docker *docker, const struct docker_call *call,
 {
 	int64_t deadline_ms = clock_monotonic_ms() + call->timeout_ms;
 	auto_buffer struct buffer url = BUFFER(ANSWER_MAXIMUM);
+	struct curl_slist *headers;
 	CURL *easy;
 	long status = 0;
 	int result;
@@ -433,10 +447,11 @@ call_engine(struct docker *docker, const struct docker_call *call,
 		return error_set(
 		    err, ERR_UNAVAILABLE, NULL, "no memory for a connection");
 	docker_configure(docker, easy, url.bytes);
-	set_method(easy, call->method);
+	headers = set_method(easy, call);
 	result = perform(docker, easy, deadline_ms - clock_monotonic_ms(), body,
 	    &status, err);
 	give_handle(docker, easy);
+	curl_slist_free_all(headers);
 	if (result < 0)
 		return -1;
 	if ((status >= 200 && status < 300) || status == 304)
@@ -456,7 +471,7 @@ docker_call(struct docker *docker, const struct docker_call *call,
 	if (enter(docker, err) < 0)
 		return -1;
 	result = call_engine(docker, call, body, &failure);
-	docker_leave(docker, result, &failure);
+	docker_leave(docker, call->waits_for_others ? 0 : result, &failure);
 	if (result < 0)
 		*err = failure;
 	return result;

@@ -36,8 +36,11 @@ struct docker_call {
 	const char *method; /* GET, POST, DELETE */
 	const char *path;   /* what follows the version, query included */
 	int64_t timeout_ms;
-	const char *noun; /* "container", for what is said about a 404 */
-	const char *id;   /* of the object, checked; NULL: none */
+	const char *noun;    /* "container", for what is said about a 404 */
+	const char *id;      /* of the object, checked; NULL: none */
+	const char *content; /* JSON, the body of a POST; NULL: none */
+	/* The Engine waits for others: a timeout says nothing about itself. */
+	bool waits_for_others;
 };
 
 /*
@@ -72,9 +75,10 @@ int docker_check_id(const char *id, struct error *err);
 void docker_query_text(struct buffer *query, const char *text);
 
 /*
- * A GET whose answer is consumed as it comes. on_bytes returns -1 with err
- * filled to break it off as failed; or sets ended before it returns -1, to
- * break it off as done.
+ * A call whose answer is consumed as it comes: a GET, or a POST when there is
+ * content. headers are the caller's and outlive the stream. on_bytes returns -1
+ * with err filled to break it off as failed; or sets ended before it returns
+ * -1, to break it off as done.
  */
 struct docker_stream {
 	int (*on_bytes)(struct docker_stream *stream, const char *bytes,
@@ -82,6 +86,8 @@ struct docker_stream {
 	/* The answer is complete; may be NULL. */
 	void (*on_end)(struct docker_stream *stream);
 	void *context;
+	const char *content;        /* body of a POST; NULL: a GET */
+	struct curl_slist *headers; /* more than curl's own; NULL: none */
 	bool ended;   /* the end came, or on_bytes wants no more */
 	bool refused; /* the Engine answered with an error, now in err */
 	struct error err;
@@ -124,6 +130,8 @@ int docker_ready(struct docker *docker, struct error *err);
 void docker_leave(struct docker *docker, int result, const struct error *err);
 int docker_url(struct docker *docker, const char *path, struct buffer *url);
 void docker_configure(struct docker *docker, CURL *easy, const char *url);
+/* Makes it a POST; content outlives the transfer. */
+void docker_post(CURL *easy, const char *content);
 /* easy NULL: there is none to ask. */
 int docker_transfer_failed(
     struct docker *docker, CURL *easy, CURLcode code, struct error *err);

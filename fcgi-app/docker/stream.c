@@ -57,6 +57,11 @@ docker_stream_open(struct docker *docker, struct docker_stream *stream,
 	stream->refusal.maximum = REFUSAL_MAXIMUM;
 	docker_url(docker, path, &url);
 	docker_configure(docker, stream->easy, url.bytes);
+	if (stream->content != NULL)
+		docker_post(stream->easy, stream->content);
+	if (stream->headers != NULL)
+		curl_easy_setopt(
+		    stream->easy, CURLOPT_HTTPHEADER, stream->headers);
 	curl_easy_setopt(stream->easy, CURLOPT_PRIVATE, stream);
 	curl_easy_setopt(stream->easy, CURLOPT_WRITEFUNCTION, receive);
 	curl_easy_setopt(stream->easy, CURLOPT_WRITEDATA, stream);
