@@ -78,8 +78,8 @@ get_active_job(struct request *request, struct reply *reply, struct error *err)
 	bool found;
 
 	if (change_subject(request, &name, err) < 0 ||
-	    store_job_active(
-		request->store, name, request->arena, &job, &found, err) < 0)
+	    store_job_active(request->store, "deployment", name, request->arena,
+		&job, &found, err) < 0)
 		return -1;
 	if (!found)
 		return error_set(err, ERR_NOT_FOUND, "JOB_NOT_FOUND",

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "settings/settings.h"
+#include "store/events.h"
 #include "store/jobs.h"
 #include "store/store.h"
 
@@ -58,6 +59,9 @@ do_due(struct upkeep *upkeep, struct store *store)
 			log_error(LOG_WARNING, "cannot checkpoint", &err);
 			note_damage(upkeep->agent, &err);
 		}
+		if (store_events_prune(store, &err) < 0)
+			log_error(
+			    LOG_WARNING, "cannot forget old events", &err);
 	}
 	if (now >= upkeep->tidy_at_ms) {
 		upkeep->tidy_at_ms = now + TIDY_MS;

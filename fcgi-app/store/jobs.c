@@ -41,12 +41,33 @@ job_id_is_valid(const char *id)
 	       strspn(id, "0123456789abcdef") == JOB_ID_LENGTH;
 }
 
+static int
+release_key(struct store *store, const struct job *job, struct error *err)
+{
+	sqlite3_stmt *statement;
+
+	if (job->idempotency_key == NULL)
+		return 0;
+	if (store_prepare(store,
+		"UPDATE jobs SET idempotency_key = NULL WHERE actor = ? AND "
+		"idempotency_key = ? AND created_at_ms < ?",
+		&statement, err) < 0)
+		return -1;
+	store_bind_text(statement, 1, job->actor);
+	store_bind_text(statement, 2, job->idempotency_key);
+	sqlite3_bind_int64(statement, 3, clock_wall_ms() - IDEMPOTENCY_MS);
+	return store_run(store, statement, err);
+}
+
 int
 store_job_insert(struct store *store, struct job *job, struct arena *arena,
     struct error *err)
 {
 	sqlite3_stmt *statement;
 	char digits[9];
+
+	if (release_key(store, job, err) < 0)
+		return -1;
 
 	/* The time first: ids sort by age. */
 	random_hex(digits, 8);
@@ -56,8 +77,8 @@ store_job_insert(struct store *store, struct job *job, struct arena *arena,
 	job->status = JOB_PENDING;
 	if (store_prepare(store,
 		"INSERT INTO jobs (id, kind, subject, status, actor, "
-		"request_id, created_at_ms) "
-		"VALUES (?, ?, ?, 'pending', ?, ?, ?)",
+		"request_id, created_at_ms, idempotency_key, fingerprint, "
+		"answer) VALUES (?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?)",
 		&statement, err) < 0)
 		return -1;
 	store_bind_text(statement, 1, job->id);
@@ -66,6 +87,9 @@ store_job_insert(struct store *store, struct job *job, struct arena *arena,
 	store_bind_text(statement, 4, job->actor);
 	store_bind_text(statement, 5, job->request_id);
 	sqlite3_bind_int64(statement, 6, job->created_at_ms);
+	store_bind_text(statement, 7, job->idempotency_key);
+	store_bind_text(statement, 8, job->fingerprint);
+	store_bind_text(statement, 9, job->answer);
 	return store_run(store, statement, err);
 }
 
@@ -94,6 +118,20 @@ store_job_output(
 		&statement, err) < 0)
 		return -1;
 	store_bind_text(statement, 1, output);
+	store_bind_text(statement, 2, id);
+	return store_run(store, statement, err);
+}
+
+int
+store_job_progress(struct store *store, const char *id, const char *progress,
+    struct error *err)
+{
+	sqlite3_stmt *statement;
+
+	if (store_prepare(store, "UPDATE jobs SET progress = ? WHERE id = ?",
+		&statement, err) < 0)
+		return -1;
+	store_bind_text(statement, 1, progress);
 	store_bind_text(statement, 2, id);
 	return store_run(store, statement, err);
 }
@@ -129,7 +167,8 @@ store_job_finish(struct store *store, const char *id, const char *output,
 #define JOB_COLUMNS                                                           \
 	"SELECT id, kind, subject, status, actor, request_id, result, "       \
 	"error_kind, error_code, error_field, error_message, created_at_ms, " \
-	"started_at_ms, finished_at_ms, "
+	"started_at_ms, finished_at_ms, progress, idempotency_key, "          \
+	"fingerprint, answer, "
 
 static void
 read_error(sqlite3_stmt *row, struct job *job)
@@ -159,7 +198,11 @@ read_job(sqlite3_stmt *row, struct arena *arena)
 		.created_at_ms = sqlite3_column_int64(row, 11),
 		.started_at_ms = sqlite3_column_int64(row, 12),
 		.finished_at_ms = sqlite3_column_int64(row, 13),
-		.output = store_column_text(row, 14, arena),
+		.progress = store_column_text(row, 14, arena),
+		.idempotency_key = store_column_text(row, 15, arena),
+		.fingerprint = store_column_text(row, 16, arena),
+		.answer = store_column_text(row, 17, arena),
+		.output = store_column_text(row, 18, arena),
 	};
 
 	job_status_parse(
@@ -168,15 +211,11 @@ read_job(sqlite3_stmt *row, struct arena *arena)
 	return job;
 }
 
+/* The one row that a prepared statement has, if any. */
 static int
-find_job(struct store *store, const char *sql, const char *key,
-    struct arena *arena, struct job *out, bool *found, struct error *err)
+take_job(struct store *store, sqlite3_stmt *statement, struct arena *arena,
+    struct job *out, bool *found, struct error *err)
 {
-	sqlite3_stmt *statement;
-
-	if (store_prepare(store, sql, &statement, err) < 0)
-		return -1;
-	store_bind_text(statement, 1, key);
 	if (store_step(store, statement, found, err) < 0)
 		return -1;
 	if (*found) {
@@ -190,10 +229,14 @@ int
 store_job_get(struct store *store, const char *id, struct arena *arena,
     struct job *out, struct error *err)
 {
+	sqlite3_stmt *statement;
 	bool found;
 
-	if (find_job(store, JOB_COLUMNS "output FROM jobs WHERE id = ?", id,
-		arena, out, &found, err) < 0)
+	if (store_prepare(store, JOB_COLUMNS "output FROM jobs WHERE id = ?",
+		&statement, err) < 0)
+		return -1;
+	store_bind_text(statement, 1, id);
+	if (take_job(store, statement, arena, out, &found, err) < 0)
 		return -1;
 	if (!found)
 		return error_set(
@@ -202,14 +245,55 @@ store_job_get(struct store *store, const char *id, struct arena *arena,
 }
 
 int
-store_job_active(struct store *store, const char *subject, struct arena *arena,
-    struct job *out, bool *found, struct error *err)
+store_job_by_key(struct store *store, const char *actor, const char *key,
+    struct arena *arena, struct job *out, bool *found, struct error *err)
 {
-	return find_job(store,
-	    JOB_COLUMNS "output FROM jobs WHERE subject = ? AND "
-			"status IN ('pending', 'running') "
-			"ORDER BY number LIMIT 1",
-	    subject, arena, out, found, err);
+	sqlite3_stmt *statement;
+
+	if (store_prepare(store,
+		JOB_COLUMNS "output FROM jobs WHERE actor = ? AND "
+			    "idempotency_key = ? AND created_at_ms >= ?",
+		&statement, err) < 0)
+		return -1;
+	store_bind_text(statement, 1, actor);
+	store_bind_text(statement, 2, key);
+	sqlite3_bind_int64(statement, 3, clock_wall_ms() - IDEMPOTENCY_MS);
+	return take_job(store, statement, arena, out, found, err);
+}
+
+int
+job_check_replay(
+    const struct job *job, const char *fingerprint, struct error *err)
+{
+	if (job->fingerprint == NULL || fingerprint == NULL ||
+	    strcmp(job->fingerprint, fingerprint) != 0)
+		return error_set(err, ERR_UNPROCESSABLE,
+		    "IDEMPOTENCY_KEY_REUSED",
+		    "this Idempotency-Key was used for another request");
+	if (job->status >= JOB_SUCCEEDED)
+		return 0;
+	error_set(err, ERR_CONFLICT, "IDEMPOTENCY_CONFLICT",
+	    "the request with this Idempotency-Key is under way");
+	snprintf(err->related, sizeof err->related, "%s", job->id);
+	return -1;
+}
+
+int
+store_job_active(struct store *store, const char *class_name,
+    const char *subject, struct arena *arena, struct job *out, bool *found,
+    struct error *err)
+{
+	sqlite3_stmt *statement;
+
+	if (store_prepare(store,
+		JOB_COLUMNS "output FROM jobs WHERE subject = ? AND "
+			    "status IN ('pending', 'running') AND "
+			    "kind GLOB ? || '.*' ORDER BY number LIMIT 1",
+		&statement, err) < 0)
+		return -1;
+	store_bind_text(statement, 1, subject);
+	store_bind_text(statement, 2, class_name);
+	return take_job(store, statement, arena, out, found, err);
 }
 
 static int
@@ -233,9 +317,10 @@ read_jobs(struct store *store, sqlite3_stmt *statement, struct arena *arena,
 	return 0;
 }
 
-#define JOB_MATCHES                                         \
-	"FROM jobs WHERE (?1 IS NULL OR subject = ?1) AND " \
-	"(?2 IS NULL OR kind = ?2) AND (?3 IS NULL OR status = ?3) "
+#define JOB_MATCHES                                                      \
+	"FROM jobs WHERE (?1 IS NULL OR subject = ?1) AND "              \
+	"(?2 IS NULL OR kind = ?2) AND (?3 IS NULL OR status = ?3) AND " \
+	"(?6 IS NULL OR kind GLOB ?6 || '.*') AND (?7 IS NULL OR actor = ?7) "
 
 static void
 bind_filter(sqlite3_stmt *statement, const struct job_filter *filter)
@@ -243,6 +328,8 @@ bind_filter(sqlite3_stmt *statement, const struct job_filter *filter)
 	store_bind_text(statement, 1, filter->subject);
 	store_bind_text(statement, 2, filter->kind);
 	store_bind_text(statement, 3, filter->status);
+	store_bind_text(statement, 6, filter->class_name);
+	store_bind_text(statement, 7, filter->actor);
 }
 
 int

@@ -122,7 +122,9 @@ mirror_deployment_put(struct store *store,
 	sqlite3_stmt *statement;
 
 	if (store_prepare(store,
-		"INSERT INTO deployments VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+		"INSERT INTO deployments (name, path, filename, project, type, "
+		"compose, services, metadata, problem, modified_at_ms) "
+		"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
 		"ON CONFLICT (name) DO UPDATE SET path = excluded.path, "
 		"filename = excluded.filename, project = excluded.project, "
 		"type = excluded.type, compose = excluded.compose, "

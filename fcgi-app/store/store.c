@@ -17,6 +17,8 @@
 static const char *const migrations[] = {
 #include "store/schema/001-start.inc"
 	,
+#include "store/schema/002-jobs.inc"
+	,
 };
 #define SCHEMA_VERSION ((int)(sizeof migrations / sizeof migrations[0]))
 

@@ -196,8 +196,8 @@ a_job_goes_from_pending_to_its_end(void **state)
 	struct error failure;
 	bool active;
 
-	assert_int_equal(store_job_active(f->store, "blog", &f->arena, &found,
-			     &active, &f->err),
+	assert_int_equal(store_job_active(f->store, "deployment", "blog",
+			     &f->arena, &found, &active, &f->err),
 	    0);
 	assert_true(active);
 	assert_string_equal(found.id, job.id);
@@ -223,8 +223,8 @@ a_job_goes_from_pending_to_its_end(void **state)
 	assert_string_equal(found.error.message, "port 80 is taken");
 	assert_string_equal(found.result, "{\"a\":1}");
 	assert_true(found.finished_at_ms >= found.started_at_ms);
-	assert_int_equal(store_job_active(f->store, "blog", &f->arena, &found,
-			     &active, &f->err),
+	assert_int_equal(store_job_active(f->store, "deployment", "blog",
+			     &f->arena, &found, &active, &f->err),
 	    0);
 	assert_false(active);
 	assert_int_equal(store_job_get(f->store, "00000000000000000000",

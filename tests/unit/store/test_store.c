@@ -308,7 +308,8 @@ one_connection_can_do_everything(void **state)
 	DO(store_job_insert(store, &job, &f->arena, err));
 	DO(store_job_start(store, job.id, err));
 	DO(store_job_output(store, job.id, "x", err));
-	DO(store_job_active(store, "a", &f->arena, &job, &found, err));
+	DO(store_job_active(
+	    store, "deployment", "a", &f->arena, &job, &found, err));
 	DO(store_job_finish(store, job.id, "x", NULL, NULL, err));
 	DO(store_job_get(store, job.id, &f->arena, &job, err));
 	DO(store_job_list(
