@@ -21,6 +21,7 @@ static const struct {
 	[ERR_PRECONDITION] = { "precondition", "PRECONDITION_FAILED" },
 	[ERR_TOO_LARGE] = { "too_large", "PAYLOAD_TOO_LARGE" },
 	[ERR_MEDIA_TYPE] = { "media_type", "UNSUPPORTED_MEDIA_TYPE" },
+	[ERR_UNPROCESSABLE] = { "unprocessable", "UNPROCESSABLE" },
 	[ERR_RATE_LIMITED] = { "rate_limited", "RATE_LIMITED" },
 	[ERR_UPSTREAM] = { "upstream", "UPSTREAM_ERROR" },
 	[ERR_UNAVAILABLE] = { "unavailable", "UNAVAILABLE" },

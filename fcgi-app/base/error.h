@@ -18,16 +18,17 @@ enum error_kind { /* what the caller can do; http/reply.c has the statuses */
 	ERR_UNAUTHENTICATED, /* who are you? */
 	ERR_FORBIDDEN,       /* you may not */
 	ERR_NOT_FOUND,
-	ERR_METHOD,       /* the resource has other methods */
-	ERR_CONFLICT,     /* the object's present state forbids it */
-	ERR_PRECONDITION, /* the object is not what If-Match said */
-	ERR_TOO_LARGE,    /* a size over a limit of ours */
-	ERR_MEDIA_TYPE,   /* the body is not JSON */
-	ERR_RATE_LIMITED, /* retry_after_s says when to come back */
-	ERR_UPSTREAM,     /* Docker, nginx or the CA refused */
-	ERR_UNAVAILABLE,  /* something needed is not running or is full */
-	ERR_TIMEOUT,      /* something needed was too slow */
-	ERR_STORAGE_FULL, /* no room on the disk */
+	ERR_METHOD,        /* the resource has other methods */
+	ERR_CONFLICT,      /* the object's present state forbids it */
+	ERR_PRECONDITION,  /* the object is not what If-Match said */
+	ERR_TOO_LARGE,     /* a size over a limit of ours */
+	ERR_MEDIA_TYPE,    /* the body is not JSON */
+	ERR_UNPROCESSABLE, /* well formed, but not what was said before */
+	ERR_RATE_LIMITED,  /* retry_after_s says when to come back */
+	ERR_UPSTREAM,      /* Docker, nginx or the CA refused */
+	ERR_UNAVAILABLE,   /* something needed is not running or is full */
+	ERR_TIMEOUT,       /* something needed was too slow */
+	ERR_STORAGE_FULL,  /* no room on the disk */
 };
 
 /* Texts that are too long are cut; what is no UTF-8 in them becomes '?'. */
