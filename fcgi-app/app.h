@@ -11,6 +11,10 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+struct error;
+struct reply;
+struct request;
+
 struct app {
 	const struct settings *settings;
 	struct token_key token_key;
@@ -19,6 +23,13 @@ struct app {
 	struct compose *compose;       /* for checking; the agent writes */
 	struct cache *cache;           /* rendered lists */
 	struct stream_places *streams; /* NULL outside the stream pool */
+	struct store_watch *watch;     /* of the database, for streams */
+	/*
+	 * Asked before the handler of a POST with an Idempotency-Key. It has
+	 * answered if reply->status is set. NULL: nobody is asked.
+	 */
+	int (*replay)(
+	    struct request *request, struct reply *reply, struct error *err);
 	atomic_bool stopping;
 };
 

@@ -14,6 +14,7 @@
 #include "base/memory.h"
 #include "compose/compose.h"
 #include "docker/docker.h"
+#include "handlers/change.h"
 #include "handlers/routes.h"
 #include "http/cache.h"
 #include "http/connection.h"
@@ -23,6 +24,7 @@
 #include "jobs/jobs.h"
 #include "settings/settings.h"
 #include "store/store.h"
+#include "store/watch.h"
 
 #include <getopt.h>
 #include <pthread.h>
@@ -160,6 +162,8 @@ open_app(struct pool *pool, struct error *err)
 	app->jobs = jobs_open(pool->settings->run_directory,
 	    (int)(pool->settings->api.threads / 2));
 	app->cache = cache_new();
+	app->watch = store_watch_new(pool->settings->database_directory);
+	app->replay = change_replay;
 	if (pool->streams)
 		app->streams =
 		    stream_places_new((size_t)pool->settings->api.streams,
@@ -171,6 +175,7 @@ static void
 close_app(struct pool *pool)
 {
 	stream_places_free(pool->app.streams);
+	store_watch_free(pool->app.watch);
 	cache_free(pool->app.cache);
 	jobs_close(pool->app.jobs);
 	docker_close(pool->app.docker);
@@ -263,6 +268,7 @@ stop_threads(struct pool *pool)
 	atomic_store(&pool->app.stopping, true);
 	connection_stop();
 	turns_end(pool->turns);
+	store_watch_wake(pool->app.watch);
 	/* Nobody is starting a thread any more. */
 	pthread_mutex_lock(&pool->starting);
 	pthread_mutex_unlock(&pool->starting);

@@ -14,12 +14,14 @@ describe(const struct change *change, const struct job *job)
 {
 	struct json_object *data = json_object_new_object();
 
-	json_put_text(data, "name", job->subject);
-	json_put_text(data, "deployment", job->subject);
+	json_put_text(data, change->member ? change->member : "name",
+	    change->shown ? change->shown : job->subject);
+	if (job_is_of(job, "deployment"))
+		json_put_text(data, "deployment", job->subject);
 	json_put_text(data, "action", job_action(job));
 	json_put_text(data, "job_id", job->id);
 	json_put_text(data, "status", job_status_name(job->status));
-	if (job->status >= JOB_SUCCEEDED)
+	if (job->status >= JOB_SUCCEEDED && change->output_name != NULL)
 		json_put_text(data, change->output_name, job->output);
 	return data;
 }
@@ -73,16 +75,46 @@ answer_finished(struct request *request, struct reply *reply,
 	return reply_payload(request, reply, change->status, &payload);
 }
 
+/* What answer_finished() needs, on record with the job. */
+static struct json_object *
+format_answer(const struct change *change)
+{
+	struct json_object *answer = json_object_new_object();
+
+	json_put_integer(answer, "status", change->status);
+	json_put_text(answer, "message", change->message);
+	json_put_text(answer, "output_name", change->output_name);
+	json_put_text(answer, "member", change->member);
+	json_put_text(answer, "shown", change->shown);
+	return answer;
+}
+
+static struct change
+parse_answer(struct json_object *answer)
+{
+	return (struct change){
+		.status = (int)json_int(answer, "status", 200),
+		.message = json_text(answer, "message"),
+		.output_name = json_text(answer, "output_name"),
+		.member = json_text(answer, "member"),
+		.shown = json_text(answer, "shown"),
+	};
+}
+
 int
 change_run(struct request *request, struct reply *reply,
     const struct change *change, struct error *err)
 {
 	auto_json struct json_object *arguments = change->arguments;
+	auto_json struct json_object *answer = format_answer(change);
 	struct job_request job_request = {
 		.kind = change->kind,
 		.subject = change->subject,
 		.actor = request->identity.actor,
 		.request_id = request->id,
+		.idempotency_key = request->idempotency_key,
+		.fingerprint = request->fingerprint,
+		.answer = json_serialize(answer, NULL),
 		.arguments = arguments,
 	};
 	int64_t wait_ms = request_wait_ms(
@@ -95,6 +127,33 @@ change_run(struct request *request, struct reply *reply,
 	return job.status < JOB_SUCCEEDED
 		   ? answer_unfinished(request, reply, change, &job)
 		   : answer_finished(request, reply, change, &job, err);
+}
+
+int
+change_replay(struct request *request, struct reply *reply, struct error *err)
+{
+	auto_json struct json_object *answer = NULL;
+	struct change change;
+	struct error ignored;
+	struct job job;
+	bool found;
+
+	if (store_job_by_key(request->store, request->identity.actor,
+		request->idempotency_key, request->arena, &job, &found,
+		err) < 0)
+		return -1;
+	if (!found)
+		return 0;
+	if (job_check_replay(&job, request->fingerprint, err) < 0)
+		return -1;
+	if (job.answer == NULL ||
+	    json_parse_trusted(
+		job.answer, strlen(job.answer), &answer, &ignored) < 0)
+		return error_set(err, ERR_INTERNAL, NULL,
+		    "the job's answer is not on record");
+	change = parse_answer(answer);
+	reply_header(reply, "Idempotency-Replayed", "true");
+	return answer_finished(request, reply, &change, &job, err);
 }
 
 int

@@ -11,15 +11,32 @@
 
 struct change {
 	const char *kind;              /* JOB_… */
-	const char *subject;           /* name of the deployment, checked */
+	const char *subject;           /* name or id of the object, checked */
 	struct json_object *arguments; /* taken over; NULL: none */
 	int status;                    /* 200 or 201 */
 	const char *message;           /* "Deployment started" */
-	const char *output_name;       /* member for the programs' output */
+	/* Member for the output of programs; NULL: none. */
+	const char *output_name;
+	/* Member of the answer that names the object; NULL: "name". */
+	const char *member;
+	/* Its value, as the client wrote it; NULL: the subject. */
+	const char *shown;
 };
 
+/*
+ * The members of the job's result are in the answer, also in that of a failed
+ * one. A request with an Idempotency-Key is answered from the job that it was
+ * the first time.
+ */
 int change_run(struct request *request, struct reply *reply,
     const struct change *change, struct error *err);
+
+/*
+ * For struct app's replay: answers a request whose Idempotency-Key is on record
+ * as it was answered, or would have been; else leaves reply as it is.
+ */
+int change_replay(
+    struct request *request, struct reply *reply, struct error *err);
 
 /* The path parameter "name", checked: ERR_INVALID INVALID_NAME. */
 int change_subject(

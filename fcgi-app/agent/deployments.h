@@ -11,7 +11,7 @@
 
 #include "agent/executor.h"
 
-/* The rows for executor_start(). */
+/* The rows for executor_new(). */
 extern const struct job_kind deployment_jobs[];
 
 #endif

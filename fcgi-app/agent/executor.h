@@ -1,7 +1,10 @@
 /*
  * Runs jobs: on record before they start, of different subjects in parallel,
- * of one subject one at a time (a second is refused while the first is under
- * way). A fixed number of threads, jobs.parallel.
+ * of one subject and class ("deployment") one at a time: a second is refused
+ * while the first is under way.
+ *
+ * Two lanes keep what takes minutes from delaying what takes a moment. Their
+ * threads come when there is work and go when there is none.
  */
 #ifndef AGENT_EXECUTOR_H
 #define AGENT_EXECUTOR_H
@@ -29,47 +32,82 @@ struct run {
 	const char *id, *subject, *actor, *request_id;
 	struct json_object *arguments;
 	struct json_object *result; /* to fill; owned by the run */
+	int64_t progress_at_ms;     /* when progress was last put on record */
 	struct buffer output;       /* of programs; overflow drops */
 	int64_t stored_at_ms;       /* when output was last put on record */
 	size_t stored_length;
-	const atomic_bool *cancel;
+	const atomic_bool *cancel; /* the job is to end, and soon */
 };
 
 /* What a kind of job does; *err says why it failed. */
 typedef int job_body(struct run *run, struct error *err);
 
-struct job_kind {
-	const char *name;
-	bool (*subject_is_valid)(const char *subject);
-	job_body *body;
+enum job_lane {
+	LANE_PROGRAMS, /* Compose, pulls: jobs.parallel at once */
+	LANE_ENGINE,   /* some calls of the Engine: 16 at once */
+	LANE_COUNT,
 };
 
-/* kinds ends with an empty row. on_finished is called in a job's thread. */
-int executor_start(struct agent *agent, const struct job_kind *kinds,
-    void (*on_finished)(void *context, const char *job_id), void *context,
-    struct executor **out, struct error *err);
+struct job_kind {
+	const char *name; /* JOB_…: "class.verb" */
+	bool (*subject_is_valid)(const char *subject);
+	job_body *body;
+	enum job_lane lane;
+	bool shared; /* of one subject, several may run at once */
+};
+
+/*
+ * Each table ends with an empty row, the list of them with NULL. on_finished is
+ * called in a job's thread.
+ */
+struct executor *executor_new(struct agent *agent,
+    const struct job_kind *const *tables,
+    void (*on_finished)(void *context, const char *job_id), void *context);
 /*
  * Refuses new jobs and begins none of those that wait; true when the running
  * ones have ended, or had 30 s for it. To be asked again and again.
  */
 bool executor_drain(struct executor *executor);
-/* Drains, then cancels what still runs, and waits for the threads. */
+/* Drains, then cancels what still runs, waits for the threads and frees all. */
 void executor_stop(struct executor *executor);
+
+struct submission {
+	const char *kind, *subject, *actor, *request_id;
+	/* NULL, or as in struct job. */
+	const char *idempotency_key, *fingerprint, *answer;
+	struct json_object *arguments; /* shared, not taken */
+};
 
 /*
  * Puts the job on record and queues it. ERR_INVALID for an unknown kind or a
- * subject out of grammar; ERR_CONFLICT DEPLOYMENT_BUSY with the id of the job
- * in the way. arguments is shared, not taken. store is the caller's.
+ * subject out of grammar; ERR_CONFLICT DEPLOYMENT_BUSY (CONTAINER_BUSY, …) with
+ * the id of the job in the way. store is the caller's.
+ *
+ * A submission whose key is on record is not queued again: *out_id is the job
+ * that it was then, if that has ended; else ERR_CONFLICT IDEMPOTENCY_CONFLICT.
+ * ERR_UNPROCESSABLE IDEMPOTENCY_KEY_REUSED: that was another request.
  */
 int executor_submit(struct executor *executor, struct store *store,
-    const char *kind, const char *subject, const char *actor,
-    const char *request_id, struct json_object *arguments, struct arena *arena,
+    const struct submission *submission, struct arena *arena,
     const char **out_id, struct error *err);
+
+/*
+ * Ends a job: one that waits at once, one that runs as soon as its body looks;
+ * both are then on record as failed, JOB_CANCELLED. false: it is not here.
+ */
+bool executor_cancel(
+    struct executor *executor, struct store *store, const char *job_id);
 
 /* Whether the job is queued or running here. */
 bool executor_has(struct executor *executor, const char *job_id);
 
 /* Puts the output so far on record, at most once a second. */
 void run_store_output(struct run *run);
+
+/*
+ * Puts progress (taken over) on record, at most twice a second unless it is
+ * the last.
+ */
+void run_progress(struct run *run, struct json_object *progress, bool last);
 
 #endif

@@ -161,6 +161,11 @@ run_path(struct parts *parts, const char *name)
 	    &parts->arena, "%s/agent/%s", parts->settings->run_directory, name);
 }
 
+static const struct job_kind *const job_tables[] = {
+	deployment_jobs,
+	NULL,
+};
+
 static int
 start_threads(struct parts *parts, struct error *err)
 {
@@ -181,8 +186,9 @@ start_threads(struct parts *parts, struct error *err)
 	    samples_start(agent, &parts->samples, err) < 0 ||
 	    upkeep_start(agent, &parts->upkeep, err) < 0)
 		return -1;
-	return executor_start(agent, deployment_jobs, server_job_finished,
-	    parts->server, &agent->executor, err);
+	agent->executor =
+	    executor_new(agent, job_tables, server_job_finished, parts->server);
+	return 0;
 }
 
 static void

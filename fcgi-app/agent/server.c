@@ -149,33 +149,58 @@ answer_done(struct peer *peer)
 	return frame_send(peer->fd, answer, &ignored);
 }
 
+/* Told when the job has ended, which may be now. */
+static int
+await_job(struct server *server, struct peer *peer, const char *id)
+{
+	if (!executor_has(server->agent->executor, id))
+		return answer_done(peer);
+	snprintf(peer->job_id, sizeof peer->job_id, "%s", id);
+	return 0;
+}
+
+/* -1: it is not one. */
+static int
+read_submission(struct json_object *frame, struct submission *out)
+{
+	*out = (struct submission){
+		.kind = json_text(frame, "kind"),
+		.subject = json_text(frame, "subject"),
+		.actor = json_text(frame, "actor"),
+		.request_id = json_text(frame, "request_id"),
+		.idempotency_key = json_text(frame, "idempotency_key"),
+		.fingerprint = json_text(frame, "fingerprint"),
+		.answer = json_text(frame, "answer"),
+		.arguments = json_member(frame, "arguments"),
+	};
+	return out->kind != NULL && out->subject != NULL &&
+		       out->actor != NULL && out->request_id != NULL &&
+		       json_object_is_type(out->arguments, json_type_object)
+		   ? 0
+		   : -1;
+}
+
+/* A job that has ended already, by an Idempotency-Key, is done at once. */
 static int
 answer_submit(
     struct server *server, struct peer *peer, struct json_object *frame)
 {
 	auto_arena struct arena arena = { 0 };
 	auto_json struct json_object *answer = json_object_new_object();
-	const char *kind = json_text(frame, "kind");
-	const char *subject = json_text(frame, "subject");
-	const char *actor = json_text(frame, "actor");
-	const char *request_id = json_text(frame, "request_id");
-	struct json_object *arguments = json_member(frame, "arguments");
-	const char *id;
+	struct submission submission;
+	const char *id = NULL;
 	struct error err;
 
-	if (kind == NULL || subject == NULL || actor == NULL ||
-	    request_id == NULL ||
-	    !json_object_is_type(arguments, json_type_object))
+	if (read_submission(frame, &submission) < 0)
 		return -1;
-	if (executor_submit(server->agent->executor, server->store, kind,
-		subject, actor, request_id, arguments, &arena, &id,
-		&err) == 0) {
-		snprintf(peer->job_id, sizeof peer->job_id, "%s", id);
+	if (executor_submit(server->agent->executor, server->store, &submission,
+		&arena, &id, &err) == 0)
 		json_put_text(answer, "job_id", id);
-	} else {
+	else
 		json_put(answer, "error", error_to_json(&err));
-	}
-	return frame_send(peer->fd, answer, &err);
+	if (frame_send(peer->fd, answer, &err) < 0)
+		return -1;
+	return id != NULL ? await_job(server, peer, id) : 0;
 }
 
 static int
@@ -183,15 +208,16 @@ answer_frame(
     struct server *server, struct peer *peer, struct json_object *frame)
 {
 	const char *wait = json_text(frame, "wait");
+	const char *cancel = json_text(frame, "cancel");
+	const char *id = cancel != NULL ? cancel : wait;
 
-	if (wait == NULL)
+	if (id == NULL)
 		return answer_submit(server, peer, frame);
-	if (!job_id_is_valid(wait))
+	if (!job_id_is_valid(id))
 		return -1;
-	if (!executor_has(server->agent->executor, wait))
-		return answer_done(peer);
-	snprintf(peer->job_id, sizeof peer->job_id, "%s", wait);
-	return 0;
+	if (cancel != NULL)
+		executor_cancel(server->agent->executor, server->store, cancel);
+	return await_job(server, peer, id);
 }
 
 /* -1: the peer is gone or speaks nonsense. */

@@ -8,10 +8,13 @@
 #include "settings/settings.h"
 #include "store/store.h"
 
+#include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+#define IDEMPOTENCY_KEY_MAXIMUM 255
 
 static const char *
 text_or(const char *text, const char *fallback)
@@ -55,6 +58,8 @@ read_parameters(struct request *request)
 	request->if_none_match = copy_parameter(request, "HTTP_IF_NONE_MATCH");
 	request->prefer = copy_parameter(request, "HTTP_PREFER");
 	request->last_event_id = copy_parameter(request, "HTTP_LAST_EVENT_ID");
+	request->idempotency_key =
+	    copy_parameter(request, "HTTP_IDEMPOTENCY_KEY");
 	request->content_length =
 	    parse_length(copy_parameter(request, "CONTENT_LENGTH"));
 }
@@ -120,11 +125,53 @@ release_json(void *object)
 	json_object_put(object);
 }
 
+/* draft-ietf-httpapi-idempotency-key-header: an opaque text of the client. */
+static bool
+key_is_valid(const char *key)
+{
+	size_t length = strlen(key), i;
+
+	for (i = 0; i < length; i++)
+		if (key[i] < '!' || key[i] > '~')
+			return false;
+	return length >= 1 && length <= IDEMPOTENCY_KEY_MAXIMUM;
+}
+
+/* The key belongs to changes that are on record: to nobody's are not. */
+static int
+check_key(struct request *request, const char *uri, const struct buffer *body,
+    struct error *err)
+{
+	unsigned char digest[SHA256_DIGEST_LENGTH];
+	auto_buffer struct buffer text = BUFFER(3 * (size_t)BODY_MAXIMUM);
+	auto_buffer struct buffer digits = BUFFER(2 * sizeof digest);
+	size_t i;
+
+	if (strcmp(request->method, "POST") != 0 ||
+	    request->route->role == ROLE_PUBLIC)
+		request->idempotency_key = NULL;
+	if (request->idempotency_key == NULL)
+		return 0;
+	if (!key_is_valid(request->idempotency_key))
+		return error_field(err, "Idempotency-Key",
+		    "INVALID_IDEMPOTENCY_KEY",
+		    "Idempotency-Key must be 1 to %d printable characters",
+		    IDEMPOTENCY_KEY_MAXIMUM);
+	buffer_printf(&text, "%s\n", uri);
+	buffer_append(&text, body->bytes, body->length);
+	SHA256(
+	    (const unsigned char *)buffer_string(&text), text.length, digest);
+	for (i = 0; i < sizeof digest; i++)
+		buffer_printf(&digits, "%02x", digest[i]);
+	request->fingerprint =
+	    arena_strdup(request->arena, buffer_string(&digits));
+	return 0;
+}
+
 /* Reads and parses the body where the route takes one. */
 static int
-read_body(struct request *request, struct error *err)
+read_body(struct request *request, struct buffer *body, struct error *err)
 {
-	auto_buffer struct buffer body = BUFFER(BODY_MAXIMUM);
 	const char *type = request->content_type;
 
 	if (request->content_length < 0)
@@ -150,9 +197,9 @@ read_body(struct request *request, struct error *err)
 		return 0;
 	}
 	if (connection_read(request->connection,
-		(size_t)request->content_length, &body, err) < 0)
+		(size_t)request->content_length, body, err) < 0)
 		return -1;
-	if (json_parse(body.bytes, body.length, &request->json, err) < 0)
+	if (json_parse(body->bytes, body->length, &request->json, err) < 0)
 		return -1;
 	arena_defer(request->arena, release_json, request->json);
 	if (request->route->body != NULL &&
@@ -160,6 +207,25 @@ read_body(struct request *request, struct error *err)
 		return error_set(err, ERR_INVALID, NULL,
 		    "Invalid request body: it must be a JSON object");
 	return 0;
+}
+
+static int
+read_and_handle(struct request *request, struct reply *reply, const char *uri,
+    struct error *err)
+{
+	auto_buffer struct buffer body = BUFFER(BODY_MAXIMUM);
+
+	if (read_body(request, &body, err) < 0 ||
+	    check_key(request, uri, &body, err) < 0)
+		return -1;
+	buffer_clear(&body);
+	if (request->idempotency_key != NULL && request->app->replay != NULL) {
+		if (request->app->replay(request, reply, err) < 0)
+			return -1;
+		if (reply->status != 0)
+			return 0;
+	}
+	return request->route->handle(request, reply, err);
 }
 
 static int
@@ -177,10 +243,9 @@ answer(struct request *request, struct reply *reply,
 			*err = refused;
 		return -1;
 	}
-	if (find_and_authenticate(request, reply, tables, store, err) < 0 ||
-	    read_body(request, err) < 0)
+	if (find_and_authenticate(request, reply, tables, store, err) < 0)
 		return -1;
-	return request->route->handle(request, reply, err);
+	return read_and_handle(request, reply, uri, err);
 }
 
 /* RFC 9110, section 15; clients of HTTP/1.1 may show it. */
@@ -204,6 +269,7 @@ reason_of(int status)
 		{ 412, "Precondition Failed" },
 		{ 413, "Content Too Large" },
 		{ 415, "Unsupported Media Type" },
+		{ 422, "Unprocessable Content" },
 		{ 429, "Too Many Requests" },
 		{ 500, "Internal Server Error" },
 		{ 502, "Bad Gateway" },

@@ -134,6 +134,12 @@ submit(int fd, struct buffer *received, const struct job_request *request,
 	json_put_text(frame, "subject", request->subject);
 	json_put_text(frame, "actor", request->actor);
 	json_put_text(frame, "request_id", request->request_id);
+	if (request->idempotency_key != NULL) {
+		json_put_text(
+		    frame, "idempotency_key", request->idempotency_key);
+		json_put_text(frame, "fingerprint", request->fingerprint);
+		json_put_text(frame, "answer", request->answer);
+	}
 	json_put(frame, "arguments",
 	    request->arguments ? json_object_get(request->arguments)
 			       : json_object_new_object());
@@ -182,8 +188,9 @@ jobs_run(struct jobs *jobs, struct store *store,
 	return 0;
 }
 
-int
-jobs_wait(struct jobs *jobs, const char *id, int64_t wait_ms, struct error *err)
+static int
+ask_and_await(struct jobs *jobs, const char *question, const char *id,
+    int64_t wait_ms, struct error *err)
 {
 	auto_buffer struct buffer received =
 	    BUFFER(FRAME_MAXIMUM + READ_MARGIN);
@@ -191,8 +198,21 @@ jobs_wait(struct jobs *jobs, const char *id, int64_t wait_ms, struct error *err)
 	auto_fd int fd = connect_agent(jobs, err);
 	bool closed;
 
-	json_put_text(frame, "wait", id);
+	json_put_text(frame, question, id);
 	if (fd < 0 || frame_send(fd, frame, err) < 0)
 		return -1;
 	return await_end(jobs, fd, &received, wait_ms, &closed, err);
+}
+
+int
+jobs_wait(struct jobs *jobs, const char *id, int64_t wait_ms, struct error *err)
+{
+	return ask_and_await(jobs, "wait", id, wait_ms, err);
+}
+
+int
+jobs_cancel(
+    struct jobs *jobs, const char *id, int64_t wait_ms, struct error *err)
+{
+	return ask_and_await(jobs, "cancel", id, wait_ms, err);
 }

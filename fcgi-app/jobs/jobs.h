@@ -31,6 +31,8 @@ struct job_request {
 	const char *subject;
 	const char *actor;
 	const char *request_id;
+	/* NULL, or as in struct job. */
+	const char *idempotency_key, *fingerprint, *answer;
 	struct json_object *arguments; /* borrowed; NULL: none */
 };
 
@@ -38,7 +40,8 @@ struct job_request {
  * Submits the job and waits at most wait_ms for its end; *out is then the
  * job as it is on record (read by store): finished, or still under way.
  *
- * ERR_CONFLICT DEPLOYMENT_BUSY (related: the job in the way),
+ * ERR_CONFLICT DEPLOYMENT_BUSY and the like (related: the job in the way),
+ * what job_check_replay() says,
  * ERR_UNAVAILABLE AGENT_UNAVAILABLE, ERR_UNAVAILABLE JOB_INTERRUPTED when the
  * agent ended meanwhile (related: the job).
  */
@@ -48,6 +51,10 @@ int jobs_run(struct jobs *jobs, struct store *store,
 
 /* Waits at most wait_ms for the end of a job under way. */
 int jobs_wait(
+    struct jobs *jobs, const char *id, int64_t wait_ms, struct error *err);
+
+/* Ends a job under way, and waits at most wait_ms for that. */
+int jobs_cancel(
     struct jobs *jobs, const char *id, int64_t wait_ms, struct error *err);
 
 #endif

@@ -5,13 +5,16 @@
  * at most FRAME_MAXIMUM. The worker sends one frame:
  *
  *   {"kind": "deployment.start", "subject": "blog", "actor": "key:…",
- *    "request_id": "…", "arguments": {…}}      submits a job, or
- *   {"wait": "<job id>"}                        waits for one.
+ *    "request_id": "…", "arguments": {…}, "idempotency_key": "…",
+ *    "fingerprint": "…", "answer": "…"}         submits a job (the last three
+ *                                               together or not at all),
+ *   {"wait": "<job id>"}                        waits for one, or
+ *   {"cancel": "<job id>"}                      ends one and waits for it.
  *
- * The agent answers {"job_id": "…"} or {"error": {"kind", "code", "field",
- * "message", "related", "retry_after_s"}}, and {"done": true} when the job is
- * on record as finished. Either side may close at any time: a job goes on
- * without a listener.
+ * The agent answers a submission with {"job_id": "…"} or {"error": {"kind",
+ * "code", "field", "message", "related", "retry_after_s"}}, and all three with
+ * {"done": true} when the job is on record as finished. Either side may close
+ * at any time: a job goes on without a listener.
  */
 #ifndef JOBS_PROTOCOL_H
 #define JOBS_PROTOCOL_H
@@ -38,7 +41,7 @@ int frame_take(
 struct json_object *error_to_json(const struct error *err);
 void error_from_json(struct json_object *object, struct error *err);
 
-/* Kinds of jobs on deployments. */
+/* Kinds of jobs: "class.verb". */
 #define JOB_CREATE "deployment.create"
 #define JOB_UPDATE "deployment.update"
 #define JOB_START "deployment.start"

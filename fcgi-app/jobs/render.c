@@ -12,6 +12,15 @@ job_action(const struct job *job)
 	return dot != NULL ? dot + 1 : job->kind;
 }
 
+bool
+job_is_of(const struct job *job, const char *class_name)
+{
+	size_t length = strlen(class_name);
+
+	return strncmp(job->kind, class_name, length) == 0 &&
+	       job->kind[length] == '.';
+}
+
 static struct json_object *
 split_lines(const char *text)
 {
@@ -35,17 +44,28 @@ put_time(struct json_object *object, const char *name, int64_t wall_ms,
 	    object, name, wall_ms ? clock_text_ms(arena, wall_ms) : NULL);
 }
 
+static void
+put_stored(struct json_object *object, const char *name, const char *text)
+{
+	struct json_object *value = NULL;
+	struct error ignored;
+
+	if (text != NULL &&
+	    json_parse_trusted(text, strlen(text), &value, &ignored) == 0)
+		json_put(object, name, value);
+}
+
 struct json_object *
 job_render(const struct job *job, bool with_output, struct arena *arena)
 {
 	struct json_object *object = json_object_new_object();
-	struct json_object *result = NULL;
-	struct error ignored;
 
 	json_put_text(object, "id", job->id);
 	json_put_text(object, "job_id", job->id);
 	json_put_text(object, "kind", job->kind);
-	json_put_text(object, "deployment", job->subject);
+	json_put_text(object, "subject", job->subject);
+	if (job_is_of(job, "deployment"))
+		json_put_text(object, "deployment", job->subject);
 	json_put_text(object, "action", job_action(job));
 	json_put_text(object, "status", job_status_name(job->status));
 	if (with_output) {
@@ -56,10 +76,8 @@ job_render(const struct job *job, bool with_output, struct arena *arena)
 		json_put_text(object, "error", job->error.message);
 		json_put_text(object, "error_code", error_code(&job->error));
 	}
-	if (job->result != NULL &&
-	    json_parse_trusted(
-		job->result, strlen(job->result), &result, &ignored) == 0)
-		json_put(object, "result", result);
+	put_stored(object, "progress", job->progress);
+	put_stored(object, "result", job->result);
 	json_put_text(object, "actor", job->actor);
 	json_put_text(object, "request_id", job->request_id);
 	put_time(object, "created_at", job->created_at_ms, arena);

@@ -76,12 +76,37 @@ flood_body(struct run *run, struct error *err)
 	return 0;
 }
 
+/* Progress many times, and so often that not each can be on record. */
+static int
+progress_body(struct run *run, struct error *err)
+{
+	int i;
+
+	(void)err;
+	for (i = 1; i <= 100; i++) {
+		struct json_object *progress = json_object_new_object();
+
+		json_put_integer(progress, "percent", i);
+		run_progress(run, progress, i == 100);
+	}
+	return 0;
+}
+
 static const struct job_kind kinds[] = {
 	{ "test.wait", any_subject, wait_body },
 	{ "test.fail", any_subject, fail_body },
 	{ "test.flood", any_subject, flood_body },
+	{ "test.progress", any_subject, progress_body },
 	{ 0 },
 };
+
+static const struct job_kind other_kinds[] = {
+	{ "quick.wait", any_subject, wait_body, LANE_ENGINE },
+	{ "many.wait", any_subject, wait_body, LANE_ENGINE, .shared = true },
+	{ 0 },
+};
+
+static const struct job_kind *const tables[] = { kinds, other_kinds, NULL };
 
 static void
 on_finished(void *context, const char *job_id)
@@ -105,9 +130,7 @@ set_up(void **state)
 	atomic_store(&most_running, 0);
 	assert_int_equal(
 	    store_open(f->scratch.path, STORE_AGENT, &f->store, &f->err), 0);
-	assert_int_equal(executor_start(&f->agent, kinds, on_finished, f,
-			     &f->executor, &f->err),
-	    0);
+	f->executor = executor_new(&f->agent, tables, on_finished, f);
 	*state = f;
 	return 0;
 }
@@ -132,8 +155,33 @@ submit(struct fixture *f, const char *kind, const char *subject,
     const char **out_id)
 {
 	struct json_object *arguments = json_object_new_object();
-	int failed = executor_submit(f->executor, f->store, kind, subject,
-	    "key:x", "request", arguments, &f->arena, out_id, &f->err);
+	struct submission submission = { .kind = kind,
+		.subject = subject,
+		.actor = "key:x",
+		.request_id = "request",
+		.arguments = arguments };
+	int failed = executor_submit(
+	    f->executor, f->store, &submission, &f->arena, out_id, &f->err);
+
+	json_object_put(arguments);
+	return failed;
+}
+
+static int
+submit_with_key(struct fixture *f, const char *key, const char *fingerprint,
+    const char **out_id)
+{
+	struct json_object *arguments = json_object_new_object();
+	struct submission submission = { .kind = "test.wait",
+		.subject = "blog",
+		.actor = "key:x",
+		.request_id = "request",
+		.idempotency_key = key,
+		.fingerprint = fingerprint,
+		.answer = "{\"status\":201}",
+		.arguments = arguments };
+	int failed = executor_submit(
+	    f->executor, f->store, &submission, &f->arena, out_id, &f->err);
 
 	json_object_put(arguments);
 	return failed;
@@ -184,7 +232,7 @@ a_second_job_of_a_subject_is_told_of_the_first(void **state)
 	assert_int_equal(submit(f, "test.wait", "blog", &first), 0);
 	assert_int_equal(submit(f, "test.wait", "blog", &second), -1);
 	assert_int_equal(f->err.kind, ERR_CONFLICT);
-	assert_string_equal(error_code(&f->err), "DEPLOYMENT_BUSY");
+	assert_string_equal(error_code(&f->err), "TEST_BUSY");
 	assert_string_equal(f->err.related, first);
 	assert_true(executor_has(f->executor, first));
 	atomic_store(&hold, false);
@@ -267,6 +315,11 @@ submit_many(void *context)
 	auto_arena struct arena arena = { 0 };
 	auto_store struct store *store = NULL;
 	struct json_object *arguments = json_object_new_object();
+	struct submission submission = { .kind = "test.wait",
+		.subject = "blog",
+		.actor = "a",
+		.request_id = "r",
+		.arguments = arguments };
 	struct error err;
 	const char *id;
 	intptr_t won = 0;
@@ -274,9 +327,8 @@ submit_many(void *context)
 
 	if (store_open(f->scratch.path, STORE_AGENT, &store, &err) == 0)
 		for (i = 0; i < 20; i++)
-			won += executor_submit(f->executor, store, "test.wait",
-				   "blog", "a", "r", arguments, &arena, &id,
-				   &err) == 0;
+			won += executor_submit(f->executor, store, &submission,
+				   &arena, &id, &err) == 0;
 	json_object_put(arguments);
 	return (void *)won;
 }
@@ -324,6 +376,135 @@ stopping_lets_a_running_job_end_and_begins_no_other(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+static struct job
+read_back(struct fixture *f, const char *id)
+{
+	struct job job;
+
+	assert_int_equal(
+	    store_job_get(f->store, id, &f->arena, &job, &f->err), 0);
+	return job;
+}
+
+static void
+slow_programs_do_not_delay_quick_calls(void **state)
+{
+	struct fixture *f = *state;
+	char subject[16];
+	const char *id;
+	int i;
+
+	atomic_store(&hold, true);
+	for (i = 0; i < 5; i++) {
+		snprintf(subject, sizeof subject, "slow%d", i);
+		assert_int_equal(submit(f, "test.wait", subject, &id), 0);
+	}
+	wait_for(&running, 3);
+	assert_int_equal(submit(f, "quick.wait", "blog", &id), 0);
+	wait_for(&running, 4);
+	/* Another class: the same name is another object. */
+	assert_int_equal(submit(f, "test.wait", "blog", &id), 0);
+	assert_int_equal(submit(f, "quick.wait", "blog", &id), -1);
+	assert_string_equal(f->err.code, "QUICK_BUSY");
+	atomic_store(&hold, false);
+	wait_for(&finished, 7);
+}
+
+static void
+shared_kinds_run_several_at_once(void **state)
+{
+	struct fixture *f = *state;
+	const char *id;
+
+	atomic_store(&hold, true);
+	assert_int_equal(submit(f, "many.wait", "blog", &id), 0);
+	assert_int_equal(submit(f, "many.wait", "blog", &id), 0);
+	wait_for(&running, 2);
+	atomic_store(&hold, false);
+	wait_for(&finished, 2);
+}
+
+static void
+a_running_job_is_cancelled(void **state)
+{
+	struct fixture *f = *state;
+	const char *id;
+	struct job job;
+
+	atomic_store(&hold, true);
+	assert_int_equal(submit(f, "quick.wait", "blog", &id), 0);
+	wait_for(&running, 1);
+	assert_true(executor_cancel(f->executor, f->store, id));
+	wait_for(&finished, 1);
+	/* The body did not fail, so it was too late. */
+	job = read_back(f, id);
+	assert_int_equal(job.status, JOB_SUCCEEDED);
+	assert_false(executor_cancel(f->executor, f->store, id));
+}
+
+static void
+a_waiting_job_is_cancelled_at_once(void **state)
+{
+	struct fixture *f = *state;
+	const char *id = NULL;
+	char subject[16];
+	struct job job;
+	int i;
+
+	atomic_store(&hold, true);
+	for (i = 0; i < 4; i++) {
+		snprintf(subject, sizeof subject, "slow%d", i);
+		assert_int_equal(submit(f, "test.wait", subject, &id), 0);
+	}
+	wait_for(&running, 3);
+	assert_true(executor_cancel(f->executor, f->store, id));
+	assert_int_equal(atomic_load(&finished), 1);
+	job = read_back(f, id);
+	assert_int_equal(job.status, JOB_FAILED);
+	assert_string_equal(job.error.code, "JOB_CANCELLED");
+	assert_int_equal(job.started_at_ms, 0);
+	/* Its subject is free again. */
+	assert_int_equal(submit(f, "test.wait", subject, &id), 0);
+	atomic_store(&hold, false);
+	wait_for(&finished, 5);
+}
+
+static void
+the_last_progress_is_on_record(void **state)
+{
+	struct fixture *f = *state;
+	const char *id;
+
+	assert_int_equal(submit(f, "test.progress", "blog", &id), 0);
+	wait_for(&finished, 1);
+	assert_string_equal(read_back(f, id).progress, "{\"percent\":100}");
+}
+
+static void
+a_key_gives_the_job_that_it_was(void **state)
+{
+	struct fixture *f = *state;
+	const char *first, *second;
+
+	atomic_store(&hold, true);
+	assert_int_equal(submit_with_key(f, "k1", "aa", &first), 0);
+	assert_int_equal(submit_with_key(f, "k1", "aa", &second), -1);
+	assert_string_equal(f->err.code, "IDEMPOTENCY_CONFLICT");
+	assert_string_equal(f->err.related, first);
+	atomic_store(&hold, false);
+	wait_for(&finished, 1);
+	while (executor_has(f->executor, first))
+		clock_sleep_ms(5);
+	assert_int_equal(submit_with_key(f, "k1", "aa", &second), 0);
+	assert_string_equal(second, first);
+	assert_int_equal(submit_with_key(f, "k1", "bb", &second), -1);
+	assert_int_equal(f->err.kind, ERR_UNPROCESSABLE);
+	assert_string_equal(f->err.code, "IDEMPOTENCY_KEY_REUSED");
+	assert_int_equal(submit_with_key(f, "k2", "aa", &second), 0);
+	assert_string_not_equal(second, first);
+	wait_for(&finished, 2);
+}
+
 int
 main(void)
 {
@@ -336,6 +517,18 @@ main(void)
 		TEST(unknown_kinds_and_bad_subjects_leave_no_record),
 		TEST(of_many_who_ask_at_once_one_wins),
 		TEST(stopping_lets_a_running_job_end_and_begins_no_other),
+		cmocka_unit_test_setup_teardown(
+		    slow_programs_do_not_delay_quick_calls, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    shared_kinds_run_several_at_once, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    a_running_job_is_cancelled, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    a_waiting_job_is_cancelled_at_once, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    the_last_progress_is_on_record, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    a_key_gives_the_job_that_it_was, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

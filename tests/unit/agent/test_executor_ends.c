@@ -70,6 +70,7 @@ wait_body(struct run *run, struct error *err)
 static const struct job_kind kinds[] = {
 	{ "test.wait", any_subject, wait_body }, { 0 }
 };
+static const struct job_kind *const tables[] = { kinds, NULL };
 
 static void
 on_finished(void *context, const char *job_id)
@@ -93,9 +94,7 @@ set_up(void **state)
 	atomic_store(&failure_kind, ERR_STORAGE_FULL);
 	assert_int_equal(
 	    store_open(f->scratch.path, STORE_AGENT, &f->store, &f->err), 0);
-	assert_int_equal(executor_start(&f->agent, kinds, on_finished, f,
-			     &f->executor, &f->err),
-	    0);
+	f->executor = executor_new(&f->agent, tables, on_finished, f);
 	*state = f;
 	return 0;
 }
@@ -119,8 +118,13 @@ static int
 submit(struct fixture *f, const char *subject, const char **out_id)
 {
 	struct json_object *arguments = json_object_new_object();
-	int failed = executor_submit(f->executor, f->store, "test.wait",
-	    subject, "key:x", "request", arguments, &f->arena, out_id, &f->err);
+	struct submission submission = { .kind = "test.wait",
+		.subject = subject,
+		.actor = "key:x",
+		.request_id = "request",
+		.arguments = arguments };
+	int failed = executor_submit(
+	    f->executor, f->store, &submission, &f->arena, out_id, &f->err);
 
 	json_object_put(arguments);
 	return failed;
@@ -167,7 +171,7 @@ the_end_of_a_job_waits_for_room_on_the_disk(void **state)
 	assert_false(ends_within(f, id, 5500));
 	/* Not on record: so nothing else happens to the deployment. */
 	assert_int_equal(submit(f, "a", &other), -1);
-	assert_string_equal(f->err.code, "DEPLOYMENT_BUSY");
+	assert_string_equal(f->err.code, "TEST_BUSY");
 	assert_true(ends_within(f, id, 5000));
 	assert_int_equal(status_of(f, id), JOB_SUCCEEDED);
 	assert_int_equal(atomic_load(&finish_calls), 8);

@@ -84,6 +84,7 @@ static const struct job_kind kinds[] = {
 	{ "test.fail", is_short, run_fail },
 	{ 0 },
 };
+static const struct job_kind *const tables[] = { kinds, NULL };
 
 static void
 tell_server(void *context, const char *job_id)
@@ -131,10 +132,9 @@ set_up(void **state)
 	if (store_open(f->scratch.path, STORE_AGENT, &f->serving, &f->err) <
 		0 ||
 	    store_open(f->scratch.path, STORE_READER, &f->store, &f->err) < 0 ||
-	    server_open(&f->agent, &f->server, &f->err) < 0 ||
-	    executor_start(&f->agent, kinds, tell_server, f, &f->agent.executor,
-		&f->err) < 0)
+	    server_open(&f->agent, &f->server, &f->err) < 0)
 		return -1;
+	f->agent.executor = executor_new(&f->agent, tables, tell_server, f);
 	f->jobs = jobs_open(f->scratch.path, 64);
 	f->serves = true;
 	return pthread_create(&f->thread, NULL, serve, f);
@@ -232,7 +232,7 @@ what_cannot_be_done_is_refused_with_its_reason(void **state)
 	assert_int_equal(
 	    change(f, "test.fail", "blog", NULL, PATIENCE_MS, &other), -1);
 	assert_int_equal(f->err.kind, ERR_CONFLICT);
-	assert_string_equal(f->err.code, "DEPLOYMENT_BUSY");
+	assert_string_equal(f->err.code, "TEST_BUSY");
 	assert_string_equal(f->err.related, job.id);
 	assert_int_equal(
 	    change(f, "test.fail", "shop", NULL, PATIENCE_MS, &other), 0);
@@ -360,8 +360,8 @@ await_active(struct fixture *f, const char *subject)
 	struct job job = { 0 };
 
 	while (!found && clock_monotonic_ms() < until_ms) {
-		assert_int_equal(store_job_active(f->store, subject, &f->arena,
-				     &job, &found, &f->err),
+		assert_int_equal(store_job_active(f->store, "test", subject,
+				     &f->arena, &job, &found, &f->err),
 		    0);
 		clock_sleep_ms(5);
 	}
