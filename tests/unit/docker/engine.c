@@ -141,6 +141,23 @@ answer_request(struct engine *engine, int fd, const char *head)
 	return answer.after == ENGINE_KEEP;
 }
 
+/* Appends the body that the head says there is. */
+static bool
+read_body(struct engine *engine, int fd, char *head, size_t length)
+{
+	const char *header = strcasestr(head, "\r\nContent-Length: ");
+	size_t left = header ? strtoul(header + 18, NULL, 10) : 0;
+
+	while (left-- > 0) {
+		if (length == HEAD_MAXIMUM - 1 ||
+		    !wait_for(engine, fd, POLLIN, NULL) ||
+		    recv(fd, head + length, 1, 0) != 1)
+			return false;
+		head[++length] = '\0';
+	}
+	return true;
+}
+
 static bool
 serve_request(struct engine *engine, int fd)
 {
@@ -155,7 +172,8 @@ serve_request(struct engine *engine, int fd)
 			break;
 		head[++length] = '\0';
 		if (length >= 4 && strcmp(head + length - 4, end) == 0) {
-			goes_on = answer_request(engine, fd, head);
+			goes_on = read_body(engine, fd, head, length) &&
+				  answer_request(engine, fd, head);
 			break;
 		}
 	}

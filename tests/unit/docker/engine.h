@@ -40,7 +40,7 @@ void engine_answers(struct engine *engine, const struct engine_answer *answer);
 void engine_answers_json(struct engine *engine, const char *request,
     const char *status, const char *body);
 
-/* The newest request's head but for /_ping; valid until the next one. */
+/* The newest request, head and body, but for /_ping; until the next one. */
 const char *engine_request(struct engine *engine);
 int engine_connections(struct engine *engine); /* ever */
 int engine_open_connections(struct engine *engine);
