@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "compose/compose.h"
 #include "compose/metadata.h"
+#include "docker/reference.h"
 #include "handlers/change.h"
 #include "handlers/listing.h"
 #include "handlers/routes.h"
@@ -431,7 +432,7 @@ static const struct field create_fields[] = {
 	    COMPOSE_TEXT_MAXIMUM),
 	STRING_FIELD(struct create_input, template_id, OPTIONAL, NULL, NULL),
 	CODED_FIELD(struct create_input, image, OPTIONAL,
-	    compose_image_is_valid, "an image reference", "INVALID_IMAGE"),
+	    docker_reference_is_valid, "an image reference", "INVALID_IMAGE"),
 	CODED_FIELD(struct create_input, host_port, OPTIONAL, is_port_text,
 	    PORT_EXPECTED, "INVALID_PORT"),
 	CODED_INTEGER_FIELD(struct create_input, container_port, OPTIONAL, 1,

@@ -1,6 +1,7 @@
 /* The build section: contexts beneath the project, no ways around it. */
 #include "compose/compose.h"
 #include "compose/document-private.h"
+#include "docker/reference.h"
 
 #include <string.h>
 
@@ -43,7 +44,7 @@ check_additional_context(
 	struct node path = *node;
 
 	if (strncmp(text, image, strlen(image)) == 0 &&
-	    compose_image_is_valid(text + strlen(image)))
+	    docker_reference_is_valid(text + strlen(image)))
 		return 0;
 	if (strncmp(text, "service:", 8) == 0 &&
 	    node_member(check->document->services_node, text + 8) != NULL)
@@ -124,7 +125,7 @@ check_caches(struct check *check, const struct node *node)
 		const struct node *cache = node->items[i];
 
 		if (node_is_scalar(cache) &&
-		    (compose_image_is_valid(cache->text) ||
+		    (docker_reference_is_valid(cache->text) ||
 			is_registry_cache(cache->text)))
 			continue;
 		if (check_refuse(check, cache, "build_cache",

@@ -5,6 +5,7 @@
  */
 #include "compose/compose.h"
 #include "compose/document-private.h"
+#include "docker/reference.h"
 
 #include <ctype.h>
 #include <stdarg.h>
@@ -164,7 +165,7 @@ check_image(struct check *check, const struct node *node)
 {
 	if (node_is_null(node))
 		return 0;
-	if (node->type != NODE_SCALAR || !compose_image_is_valid(node->text))
+	if (node->type != NODE_SCALAR || !docker_reference_is_valid(node->text))
 		return check_invalid(
 		    check, node, "'image' must be an image reference");
 	return 0;

@@ -36,9 +36,6 @@ bool compose_name_is_valid(const char *name);
 
 /* ^[A-Za-z_][A-Za-z0-9_]{0,127}$ */
 bool compose_variable_name_is_valid(const char *name);
-/* An image reference: the distribution grammar, at most 255 bytes. */
-bool compose_image_is_valid(const char *image);
-
 /*
  * root must exist. policy is borrowed and must live longer. writable: also
  * makes ROOT/.flatrun and its directories (the agent).

@@ -1,6 +1,7 @@
 /* A document for one image. */
 #include "compose/compose.h"
 #include "compose/document-private.h"
+#include "docker/reference.h"
 
 #define PORTS_MAXIMUM 100
 
@@ -46,7 +47,7 @@ compose_generate(const char *name, const char *image,
 	if (!compose_name_is_valid(name))
 		return error_field(err, "name", "INVALID_NAME",
 		    "'name' must be %s", COMPOSE_NAME_EXPECTED);
-	if (!compose_image_is_valid(image))
+	if (!docker_reference_is_valid(image))
 		return error_field(err, "image", "INVALID_IMAGE",
 		    "'image' must be an image reference");
 	if (count > PORTS_MAXIMUM)

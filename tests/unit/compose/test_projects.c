@@ -411,41 +411,6 @@ environments_that_could_forge_lines_are_refused(void **state)
 }
 
 static void
-images_are_told_from_other_texts(void **state)
-{
-	static const char *const valid[] = { "nginx", "nginx:1.25-alpine",
-		"library/nginx", "docker.io/library/nginx:latest",
-		"localhost/x", "localhost:5000/x/y:Z_1", "ghcr.io/a/b-c__d.e",
-		"[::1]:5000/x", "REGISTRY/x", "a.b/c--d",
-		"nginx@sha256:"
-		"0123456789abcdef0123456789abcdef0123456789abcdef0123456789"
-		"abcdef",
-		"x:1@sha256:0123456789abcdef0123456789abcdef" };
-	static const char *const invalid[] = { "", "-x", "Nginx", "a b",
-		"a:", ":a", "a:b:c", "a/", "/a", "a//b", "a..b", "a___b", "a-",
-		"a.", "--privileged", "a:-x", "a:.x", "a@",
-		"a@sha256:", "a@x:zz", "a@sha256:0123", "http://x/y",
-		"x.y:port/z", "x.y:/z", ".x/y", "x-.y/z", "[::1/x", "[]/x",
-		"a\n", "a;b", "$(a)", "\xc3\xa9" };
-	char text[300];
-	size_t i;
-
-	(void)state;
-	for (i = 0; i < sizeof valid / sizeof valid[0]; i++)
-		if (!compose_image_is_valid(valid[i]))
-			fail_msg("%s", valid[i]);
-	for (i = 0; i < sizeof invalid / sizeof invalid[0]; i++)
-		if (compose_image_is_valid(invalid[i]))
-			fail_msg("%s", invalid[i]);
-	memset(text, 'a', sizeof text);
-	text[255] = '\0';
-	assert_true(compose_image_is_valid(text));
-	text[255] = 'a';
-	text[256] = '\0';
-	assert_false(compose_image_is_valid(text));
-}
-
-static void
 generated_documents_pass_their_own_check(void **state)
 {
 	static const struct compose_port ports[] = {
@@ -535,7 +500,6 @@ main(void)
 		TEST(environments_survive_the_way_to_disk_and_back),
 		TEST(environments_written_by_hand_are_read),
 		TEST(environments_that_could_forge_lines_are_refused),
-		TEST(images_are_told_from_other_texts),
 		TEST(generated_documents_pass_their_own_check),
 		TEST(a_document_runs_as_its_own_project_only),
 		TEST(the_environment_reaches_the_check),
