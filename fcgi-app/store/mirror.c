@@ -1,11 +1,12 @@
 #include "store/mirror.h"
 
+#include "store/mirror-private.h"
 #include "store/store-private.h"
 
 #include <string.h>
 
-static int
-run_and_note(struct store *store, sqlite3_stmt *statement, bool *changed,
+int
+mirror_run(struct store *store, sqlite3_stmt *statement, bool *changed,
     struct error *err)
 {
 	if (store_run(store, statement, err) < 0)
@@ -16,60 +17,7 @@ run_and_note(struct store *store, sqlite3_stmt *statement, bool *changed,
 }
 
 int
-mirror_container_put(struct store *store,
-    const struct mirror_container *container, bool *changed, struct error *err)
-{
-	sqlite3_stmt *statement;
-
-	if (store_prepare(store,
-		"INSERT INTO containers VALUES "
-		"(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
-		"ON CONFLICT (id) DO UPDATE SET name = excluded.name, "
-		"image = excluded.image, image_id = excluded.image_id, "
-		"state = excluded.state, status = excluded.status, "
-		"health = excluded.health, created_at = excluded.created_at, "
-		"project = excluded.project, service = excluded.service, "
-		"ports = excluded.ports, networks = excluded.networks, "
-		"labels = excluded.labels "
-		"WHERE (name, image, image_id, state, status, health, "
-		"created_at, project, service, ports, networks, labels) IS NOT "
-		"(excluded.name, excluded.image, excluded.image_id, "
-		"excluded.state, excluded.status, excluded.health, "
-		"excluded.created_at, excluded.project, excluded.service, "
-		"excluded.ports, excluded.networks, excluded.labels)",
-		&statement, err) < 0)
-		return -1;
-	store_bind_text(statement, 1, container->id);
-	store_bind_text(statement, 2, container->name);
-	store_bind_text(statement, 3, container->image);
-	store_bind_text(statement, 4, container->image_id);
-	store_bind_text(statement, 5, container->state);
-	store_bind_text(statement, 6, container->status);
-	store_bind_text(statement, 7, container->health);
-	sqlite3_bind_int64(statement, 8, container->created_at);
-	store_bind_text(statement, 9, container->project);
-	store_bind_text(statement, 10, container->service);
-	store_bind_text(statement, 11, container->ports);
-	store_bind_text(statement, 12, container->networks);
-	store_bind_text(statement, 13, container->labels);
-	return run_and_note(store, statement, changed, err);
-}
-
-int
-mirror_container_delete(
-    struct store *store, const char *id, bool *changed, struct error *err)
-{
-	sqlite3_stmt *statement;
-
-	if (store_prepare(store, "DELETE FROM containers WHERE id = ?",
-		&statement, err) < 0)
-		return -1;
-	store_bind_text(statement, 1, id);
-	return run_and_note(store, statement, changed, err);
-}
-
-static int
-fill_retained(struct store *store, const char *const *ids, size_t count,
+mirror_fill_retained(struct store *store, const char *const *ids, size_t count,
     struct error *err)
 {
 	sqlite3_stmt *statement;
@@ -95,23 +43,6 @@ fill_retained(struct store *store, const char *const *ids, size_t count,
 			return -1;
 	}
 	return 0;
-}
-
-int
-mirror_containers_retain(struct store *store, const char *project,
-    const char *const *ids, size_t count, bool *changed, struct error *err)
-{
-	sqlite3_stmt *statement;
-
-	if (fill_retained(store, ids, count, err) < 0)
-		return -1;
-	if (store_prepare(store,
-		"DELETE FROM containers WHERE (?1 IS NULL OR project = ?1) "
-		"AND id NOT IN (SELECT id FROM temp.retained)",
-		&statement, err) < 0)
-		return -1;
-	store_bind_text(statement, 1, project);
-	return run_and_note(store, statement, changed, err);
 }
 
 int
@@ -148,7 +79,7 @@ mirror_deployment_put(struct store *store,
 	store_bind_text(statement, 8, deployment->metadata);
 	store_bind_text(statement, 9, deployment->problem);
 	sqlite3_bind_int64(statement, 10, deployment->modified_at_ms);
-	return run_and_note(store, statement, changed, err);
+	return mirror_run(store, statement, changed, err);
 }
 
 int
@@ -161,7 +92,7 @@ mirror_deployment_delete(
 		&statement, err) < 0)
 		return -1;
 	store_bind_text(statement, 1, name);
-	return run_and_note(store, statement, changed, err);
+	return mirror_run(store, statement, changed, err);
 }
 
 int
@@ -212,58 +143,6 @@ void
 mirror_read_end(struct store *store)
 {
 	store_rollback(store);
-}
-
-static struct mirror_container
-read_container(sqlite3_stmt *row, struct arena *arena)
-{
-	return (struct mirror_container){
-		.id = store_column_text(row, 0, arena),
-		.name = store_column_text(row, 1, arena),
-		.image = store_column_text(row, 2, arena),
-		.image_id = store_column_text(row, 3, arena),
-		.state = store_column_text(row, 4, arena),
-		.status = store_column_text(row, 5, arena),
-		.health = store_column_text(row, 6, arena),
-		.created_at = sqlite3_column_int64(row, 7),
-		.project = store_column_text(row, 8, arena),
-		.service = store_column_text(row, 9, arena),
-		.ports = store_column_text(row, 10, arena),
-		.networks = store_column_text(row, 11, arena),
-		.labels = store_column_text(row, 12, arena),
-	};
-}
-
-int
-mirror_container_list(struct store *store, const char *project,
-    struct arena *arena, struct mirror_container **out, size_t *out_count,
-    struct error *err)
-{
-	struct mirror_container *containers = NULL;
-	size_t count = 0, allocated = 0;
-	sqlite3_stmt *statement;
-	bool row;
-
-	if (store_prepare(store,
-		project ? "SELECT * FROM containers WHERE project = ? "
-			  "ORDER BY service, name"
-			: "SELECT * FROM containers ORDER BY name",
-		&statement, err) < 0)
-		return -1;
-	if (project != NULL)
-		store_bind_text(statement, 1, project);
-	for (;;) {
-		if (store_step(store, statement, &row, err) < 0)
-			return -1;
-		if (!row)
-			break;
-		containers = arena_grow(
-		    arena, containers, count, &allocated, sizeof *containers);
-		containers[count++] = read_container(statement, arena);
-	}
-	*out = containers;
-	*out_count = count;
-	return 0;
 }
 
 static struct mirror_deployment

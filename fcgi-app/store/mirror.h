@@ -1,6 +1,6 @@
 /*
- * The mirror: Docker's containers and the deployments' directories as rows,
- * so that lists never wait for Docker.
+ * The mirror: Docker's containers, images, volumes and networks and the
+ * deployments' directories as rows, so that lists never wait for Docker.
  *
  * The agent writes within store_begin() and mirror_commit(); a transaction
  * that changed a row raises the generation by one, which makes it the ETag of
@@ -25,9 +25,44 @@ struct mirror_container {
 	const char *state, *status, *health;
 	int64_t created_at;            /* Unix seconds */
 	const char *project, *service; /* "" outside Compose */
-	const char *ports;    /* JSON array of text: "0.0.0.0:80->80/tcp" */
-	const char *networks; /* JSON object: network to address */
-	const char *labels;   /* JSON object */
+	const char *ports; /* JSON array of text: "0.0.0.0:80->80/tcp" */
+	/* JSON array of {name, network_id, ipv4, mac_address, attached}; ipv4
+	 * has the prefix length: "172.18.0.2/16". */
+	const char *networks;
+	const char *labels; /* JSON object */
+	/* JSON array of {type, name, source, destination, rw}. */
+	const char *mounts;
+};
+
+struct mirror_image {
+	const char *id;             /* sha256:64 hex */
+	const char *tags, *digests; /* JSON arrays of text */
+	int64_t size_bytes;
+	int64_t created_at; /* Unix seconds */
+	const char *labels; /* JSON object */
+	/* When read: JSON array, names of the containers made of it. */
+	const char *containers;
+};
+
+struct mirror_volume {
+	const char *name, *driver, *mountpoint, *scope;
+	int64_t created_at;           /* Unix seconds, 0: unknown */
+	const char *labels, *options; /* JSON objects */
+	/* When read: JSON array, names of the containers, running or not,
+	 * that mount it. */
+	const char *containers;
+};
+
+struct mirror_network {
+	const char *id; /* 64 hex */
+	const char *name, *driver, *scope;
+	bool internal, attachable, ipv6;
+	const char *subnet, *gateway; /* "" where it has none */
+	int64_t created_at;           /* Unix seconds */
+	const char *labels, *options; /* JSON objects */
+	/* When read: JSON array of {name, ipv4, mac_address}, the containers
+	 * that are attached: those that run. */
+	const char *containers;
 };
 
 struct mirror_deployment {
@@ -57,6 +92,23 @@ int mirror_container_delete(
 int mirror_containers_retain(struct store *store, const char *project,
     const char *const *ids, size_t count, bool *changed, struct error *err);
 
+/*
+ * The same for what there are few of: put adds or changes a row, retain
+ * deletes all whose id (name of a volume) is not among the given ones.
+ */
+int mirror_image_put(struct store *store, const struct mirror_image *image,
+    bool *changed, struct error *err);
+int mirror_images_retain(struct store *store, const char *const *ids,
+    size_t count, bool *changed, struct error *err);
+int mirror_volume_put(struct store *store, const struct mirror_volume *volume,
+    bool *changed, struct error *err);
+int mirror_volumes_retain(struct store *store, const char *const *names,
+    size_t count, bool *changed, struct error *err);
+int mirror_network_put(struct store *store,
+    const struct mirror_network *network, bool *changed, struct error *err);
+int mirror_networks_retain(struct store *store, const char *const *ids,
+    size_t count, bool *changed, struct error *err);
+
 int mirror_deployment_put(struct store *store,
     const struct mirror_deployment *deployment, bool *changed,
     struct error *err);
@@ -76,6 +128,42 @@ void mirror_read_end(struct store *store);
 int mirror_container_list(struct store *store, const char *project,
     struct arena *arena, struct mirror_container **out, size_t *out_count,
     struct error *err);
+/*
+ * By the whole id, the name, or the beginning of an id (at least 4 hex
+ * digits), in this order, as Docker does. ERR_NOT_FOUND CONTAINER_NOT_FOUND;
+ * ERR_CONFLICT AMBIGUOUS_ID.
+ */
+int mirror_container_find(struct store *store, const char *reference,
+    struct arena *arena, struct mirror_container *out, struct error *err);
+
+/* The newest first. */
+int mirror_image_list(struct store *store, struct arena *arena,
+    struct mirror_image **out, size_t *out_count, struct error *err);
+/*
+ * By tag ("nginx" is "nginx:latest"), by digest ("nginx@sha256:…") or by id,
+ * with or without "sha256:", whole or its beginning (at least 4 hex digits).
+ * ERR_NOT_FOUND IMAGE_NOT_FOUND; ERR_CONFLICT AMBIGUOUS_ID.
+ */
+int mirror_image_find(struct store *store, const char *reference,
+    struct arena *arena, struct mirror_image *out, struct error *err);
+
+/* By name. */
+int mirror_volume_list(struct store *store, struct arena *arena,
+    struct mirror_volume **out, size_t *out_count, struct error *err);
+/* ERR_NOT_FOUND VOLUME_NOT_FOUND. */
+int mirror_volume_get(struct store *store, const char *name,
+    struct arena *arena, struct mirror_volume *out, struct error *err);
+
+/* By name. */
+int mirror_network_list(struct store *store, struct arena *arena,
+    struct mirror_network **out, size_t *out_count, struct error *err);
+/*
+ * By the whole id, the name, or the beginning of an id (at least 4 hex
+ * digits). ERR_NOT_FOUND NETWORK_NOT_FOUND; ERR_CONFLICT AMBIGUOUS_ID.
+ */
+int mirror_network_find(struct store *store, const char *reference,
+    struct arena *arena, struct mirror_network *out, struct error *err);
+
 /* By name; compose is left NULL. */
 int mirror_deployment_list(struct store *store, struct arena *arena,
     struct mirror_deployment **out, size_t *out_count, struct error *err);

@@ -19,6 +19,8 @@ static const char *const migrations[] = {
 	,
 #include "store/schema/002-jobs.inc"
 	,
+#include "store/schema/003-docker.inc"
+	,
 };
 #define SCHEMA_VERSION ((int)(sizeof migrations / sizeof migrations[0]))
 

@@ -69,8 +69,11 @@ static const struct mirror_container some_container = {
 	.project = "blog",
 	.service = "web",
 	.ports = "[\"0.0.0.0:80->80/tcp\"]",
-	.networks = "{\"blog_default\":\"172.18.0.2\"}",
+	.networks = "[{\"name\":\"blog_default\",\"network_id\":\"aaaa1\","
+		    "\"ipv4\":\"172.18.0.2/16\",\"mac_address\":\"02:42\","
+		    "\"attached\":true}]",
 	.labels = "{\"a\":\"b\"}",
+	.mounts = "[{\"type\":\"volume\",\"name\":\"blog_data\"}]",
 };
 
 static const struct mirror_deployment some_deployment = {
@@ -121,7 +124,8 @@ the_generation_moves_with_each_member_of_a_container(void **state)
 	const char **members[] = { &container.name, &container.image,
 		&container.image_id, &container.state, &container.status,
 		&container.health, &container.project, &container.service,
-		&container.ports, &container.networks, &container.labels };
+		&container.ports, &container.networks, &container.labels,
+		&container.mounts };
 	size_t i;
 
 	assert_true(put_container(f, &container));

@@ -335,7 +335,8 @@ container(const char *id, const char *project, const char *container_state)
 		.project = project,
 		.service = "app",
 		.ports = "[]",
-		.networks = "{}",
+		.networks = "[]",
+		.mounts = "[]",
 		.labels = "{}" };
 }
 

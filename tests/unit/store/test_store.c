@@ -276,7 +276,8 @@ one_connection_can_do_everything(void **state)
 		.project = "a",
 		.service = "s",
 		.ports = "[]",
-		.networks = "{}",
+		.networks = "[]",
+		.mounts = "[]",
 		.labels = "{}" };
 	struct revision revision = { "a", "f", "c", NULL, NULL, "x", "j" };
 	struct sample sample = { .container_id = "c" }, *samples;
