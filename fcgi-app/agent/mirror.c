@@ -1,69 +1,48 @@
 #include "agent/mirror.h"
 
 #include "agent/agent.h"
+#include "agent/mirror-rows.h"
+#include "agent/mirror-work.h"
 #include "agent/server.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "docker/docker.h"
 #include "settings/settings.h"
-#include "store/mirror.h"
 #include "store/store.h"
 
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#define DIRTY_MAXIMUM 32
 #define COALESCE_MS 20
 #define AGAIN_MS 300
 #define RETRY_MS 500
 #define PING_INTERVAL_MS 2000
 #define PING_TIMEOUT_MS 2000
-#define ID_SIZE 65
 
 struct mirror {
 	struct agent *agent;
 	pthread_t follower, refresher;
-	pthread_mutex_t refreshing; /* from asking Docker to having stored */
-	atomic_bool docker_up;
+	/* Of each kind: from asking Docker to having stored. */
+	pthread_mutex_t refreshing[MIRROR_KINDS];
+	atomic_bool docker_answers; /* the follower's word */
+	atomic_bool docker_up;      /* it answers, and all was stored */
 	_Atomic int64_t docker_generation;
-	int64_t pinged_at_ms;    /* the follower's */
-	int64_t last_event_at_s; /* the follower's; 0: none yet */
+	int64_t pinged_at_ms; /* the follower's */
 
 	pthread_mutex_t lock; /* of what follows */
 	pthread_cond_t woken;
-	bool all_dirty;
-	size_t dirty_count;
-	char dirty[DIRTY_MAXIMUM][ID_SIZE];
+	struct mirror_work dirty;
 };
 
 static void
-mark_all(struct mirror *mirror)
+mark(struct mirror *mirror, const struct mirror_work *work)
 {
-	pthread_mutex_lock(&mirror->lock);
-	mirror->all_dirty = true;
-	pthread_cond_signal(&mirror->woken);
-	pthread_mutex_unlock(&mirror->lock);
-}
-
-static void
-mark(struct mirror *mirror, const char *id)
-{
-	size_t i;
-
-	if (strlen(id) >= ID_SIZE)
+	if (mirror_work_is_empty(work))
 		return;
 	pthread_mutex_lock(&mirror->lock);
-	for (i = 0; i < mirror->dirty_count; i++)
-		if (strcmp(mirror->dirty[i], id) == 0)
-			break;
-	if (i == DIRTY_MAXIMUM)
-		mirror->all_dirty = true;
-	else if (i == mirror->dirty_count)
-		snprintf(
-		    mirror->dirty[mirror->dirty_count++], ID_SIZE, "%s", id);
+	mirror_work_add(&mirror->dirty, work);
 	pthread_cond_signal(&mirror->woken);
 	pthread_mutex_unlock(&mirror->lock);
 }
@@ -92,141 +71,88 @@ mirror_docker_generation(const struct mirror *mirror)
 	return atomic_load(&mirror->docker_generation);
 }
 
-/* Rows from Docker's answer. */
-
-static const char *
-format_ports(const struct docker_container *container, struct arena *arena)
-{
-	auto_json struct json_object *list = json_object_new_array();
-	size_t i;
-
-	for (i = 0; i < container->port_count; i++) {
-		const struct docker_port *port = &container->ports[i];
-		bool is_ipv6 = strchr(port->address, ':') != NULL;
-
-		if (port->public_port == 0)
-			continue;
-		json_object_array_add(
-		    list, json_object_new_string(arena_printf(arena,
-			      is_ipv6 ? "[%s]:%d->%d/%s" : "%s:%d->%d/%s",
-			      port->address, port->public_port,
-			      port->private_port, port->protocol)));
-	}
-	return arena_strdup(arena, json_serialize(list, NULL));
-}
-
-static const char *
-format_networks(const struct docker_container *container, struct arena *arena)
-{
-	auto_json struct json_object *object = json_object_new_object();
-	size_t i;
-
-	for (i = 0; i < container->network_count; i++)
-		json_put_text(object, container->networks[i].network,
-		    container->networks[i].ipv4);
-	return arena_strdup(arena, json_serialize(object, NULL));
-}
-
-static struct mirror_container
-row_of(const struct docker_container *container, struct arena *arena)
-{
-	return (struct mirror_container){
-		.id = container->id,
-		.name = container->name,
-		.image = container->image,
-		.image_id = container->image_id,
-		.state = container->state,
-		.status = container->status,
-		.health = container->health,
-		.created_at = container->created_at,
-		.project = container->project,
-		.service = container->service,
-		.ports = format_ports(container, arena),
-		.networks = format_networks(container, arena),
-		.labels = container->labels
-			      ? arena_strdup(arena,
-				    json_serialize(container->labels, NULL))
-			      : "{}",
-	};
-}
+/* Asking Docker and storing what it says. */
 
 static int
-put_all(struct store *store, const struct docker_container *containers,
-    size_t count, struct arena *arena, const char **ids, bool *changed,
+ask_containers(struct mirror *mirror, struct store *store,
+    const struct docker_container_filter *filter, struct arena *arena,
     struct error *err)
 {
-	size_t i;
+	struct docker_container *containers;
+	size_t count;
 
-	for (i = 0; i < count; i++) {
-		struct mirror_container row = row_of(&containers[i], arena);
-
-		ids[i] = row.id;
-		if (mirror_container_put(store, &row, changed, err) < 0)
-			return -1;
-	}
-	return 0;
+	return docker_container_list(mirror->agent->docker, filter, arena,
+		   &containers, &count, err) < 0
+		   ? -1
+		   : mirror_rows_containers(
+			 store, filter, containers, count, arena, err);
 }
 
-/* Those asked for by id that Docker no longer has. */
 static int
-delete_missing(struct store *store, const char *const *asked,
-    const char *const *ids, size_t count, bool *changed, struct error *err)
+ask_images(struct mirror *mirror, struct store *store, struct arena *arena,
+    struct error *err)
 {
-	size_t i;
+	struct docker_image *images;
+	size_t count;
 
-	for (; *asked != NULL; asked++) {
-		for (i = 0; i < count; i++)
-			if (strcmp(ids[i], *asked) == 0)
-				break;
-		if (i == count &&
-		    mirror_container_delete(store, *asked, changed, err) < 0)
-			return -1;
-	}
-	return 0;
+	return docker_image_list(
+		   mirror->agent->docker, arena, &images, &count, err) < 0
+		   ? -1
+		   : mirror_rows_images(store, images, count, arena, err);
 }
 
 static int
-store_answer(struct store *store, const struct docker_container_filter *filter,
-    const struct docker_container *containers, size_t count,
-    struct arena *arena, struct error *err)
+ask_volumes(struct mirror *mirror, struct store *store, struct arena *arena,
+    struct error *err)
 {
-	const char **ids = arena_array(arena, count, sizeof *ids);
-	bool changed = false;
-	int failed;
+	struct docker_volume *volumes;
+	size_t count;
 
-	if (store_begin(store, err) < 0)
-		return -1;
-	failed = put_all(store, containers, count, arena, ids, &changed, err);
-	if (!failed)
-		failed = filter->ids != NULL
-			     ? delete_missing(store, filter->ids, ids, count,
-				   &changed, err)
-			     : mirror_containers_retain(store, filter->project,
-				   ids, count, &changed, err);
-	if (failed) {
-		store_rollback(store);
-		return -1;
-	}
-	return mirror_commit(store, changed, err);
+	return docker_volume_list(
+		   mirror->agent->docker, arena, &volumes, &count, err) < 0
+		   ? -1
+		   : mirror_rows_volumes(store, volumes, count, arena, err);
 }
 
-/* One at a time: an older answer must not be stored over a newer one. */
 static int
-refresh(struct mirror *mirror, struct store *store,
+ask_networks(struct mirror *mirror, struct store *store, struct arena *arena,
+    struct error *err)
+{
+	struct docker_network *networks;
+	size_t count;
+
+	return docker_network_list(mirror->agent->docker, NULL, arena,
+		   &networks, &count, err) < 0
+		   ? -1
+		   : mirror_rows_networks(store, networks, count, arena, err);
+}
+
+/* filter: of containers. */
+static int
+refresh(struct mirror *mirror, struct store *store, enum mirror_kind kind,
     const struct docker_container_filter *filter, struct error *err)
 {
 	auto_arena struct arena arena = { 0 };
-	struct docker_container *containers;
-	size_t count;
-	int failed;
+	int failed = -1;
 
-	pthread_mutex_lock(&mirror->refreshing);
-	failed = docker_container_list(
-	    mirror->agent->docker, filter, &arena, &containers, &count, err);
-	if (!failed)
-		failed =
-		    store_answer(store, filter, containers, count, &arena, err);
-	pthread_mutex_unlock(&mirror->refreshing);
+	pthread_mutex_lock(&mirror->refreshing[kind]);
+	switch (kind) {
+	case MIRROR_CONTAINERS:
+		failed = ask_containers(mirror, store, filter, &arena, err);
+		break;
+	case MIRROR_IMAGES:
+		failed = ask_images(mirror, store, &arena, err);
+		break;
+	case MIRROR_VOLUMES:
+		failed = ask_volumes(mirror, store, &arena, err);
+		break;
+	case MIRROR_NETWORKS:
+		failed = ask_networks(mirror, store, &arena, err);
+		break;
+	case MIRROR_KINDS:
+		break;
+	}
+	pthread_mutex_unlock(&mirror->refreshing[kind]);
 	return failed;
 }
 
@@ -236,7 +162,39 @@ mirror_refresh_project(struct mirror *mirror, struct store *store,
 {
 	struct docker_container_filter filter = { .project = project };
 
-	return refresh(mirror, store, &filter, err);
+	return refresh(mirror, store, MIRROR_CONTAINERS, &filter, err);
+}
+
+int
+mirror_refresh_container(struct mirror *mirror, struct store *store,
+    const char *id, struct error *err)
+{
+	const char *const ids[] = { id, NULL };
+	struct docker_container_filter filter = { .ids = ids };
+
+	docker_container_settle(mirror->agent->docker, id);
+	return refresh(mirror, store, MIRROR_CONTAINERS, &filter, err);
+}
+
+int
+mirror_refresh_images(
+    struct mirror *mirror, struct store *store, struct error *err)
+{
+	return refresh(mirror, store, MIRROR_IMAGES, NULL, err);
+}
+
+int
+mirror_refresh_volumes(
+    struct mirror *mirror, struct store *store, struct error *err)
+{
+	return refresh(mirror, store, MIRROR_VOLUMES, NULL, err);
+}
+
+int
+mirror_refresh_networks(
+    struct mirror *mirror, struct store *store, struct error *err)
+{
+	return refresh(mirror, store, MIRROR_NETWORKS, NULL, err);
 }
 
 /* The refresher: waits until something is dirty and asks for it. */
@@ -253,119 +211,137 @@ wait_for_work(struct mirror *mirror, int64_t wait_ms)
 		until.tv_nsec -= 1000000000;
 		until.tv_sec++;
 	}
-	while (!mirror->all_dirty && mirror->dirty_count == 0 &&
+	while (mirror_work_is_empty(&mirror->dirty) &&
 	       !atomic_load(&mirror->agent->stopping))
 		if (pthread_cond_timedwait(
 			&mirror->woken, &mirror->lock, &until) != 0)
 			break;
 }
 
-struct work {
-	bool all;
-	size_t count;
-	char ids[DIRTY_MAXIMUM][ID_SIZE];
-};
-
-/* Takes what is dirty; false when nothing was for wait_ms. */
-static bool
-take_work(struct mirror *mirror, int64_t wait_ms, struct work *out)
+/* Takes what is dirty, which may be nothing after wait_ms. */
+static void
+take_work(struct mirror *mirror, int64_t wait_ms, struct mirror_work *out)
 {
-	bool dirty;
-
 	pthread_mutex_lock(&mirror->lock);
 	wait_for_work(mirror, wait_ms);
-	if (mirror->dirty_count > 0 && !mirror->all_dirty) {
+	if (!mirror_work_is_empty(&mirror->dirty) &&
+	    !mirror_work_is_everything(&mirror->dirty)) {
 		/* Events come in bursts. */
 		pthread_mutex_unlock(&mirror->lock);
 		clock_sleep_ms(COALESCE_MS);
 		pthread_mutex_lock(&mirror->lock);
 	}
-	dirty = mirror->all_dirty || mirror->dirty_count > 0;
-	out->all = mirror->all_dirty;
-	out->count = mirror->dirty_count;
-	memcpy(out->ids, mirror->dirty, sizeof out->ids);
-	mirror->all_dirty = false;
-	mirror->dirty_count = 0;
+	*out = mirror->dirty;
+	memset(&mirror->dirty, 0, sizeof mirror->dirty);
 	pthread_mutex_unlock(&mirror->lock);
-	return dirty;
 }
 
-static void
-add_work(struct work *to, const struct work *from)
+/* Does the part of the work that is of this kind. */
+static int
+do_kind(struct mirror *mirror, struct store *store,
+    const struct mirror_work *work, enum mirror_kind kind, struct error *err)
 {
-	size_t i, k;
-
-	to->all |= from->all;
-	for (i = 0; i < from->count; i++) {
-		for (k = 0; k < to->count; k++)
-			if (strcmp(to->ids[k], from->ids[i]) == 0)
-				break;
-		if (k == DIRTY_MAXIMUM)
-			to->all = true;
-		else if (k == to->count)
-			memcpy(to->ids[to->count++], from->ids[i], ID_SIZE);
-	}
-}
-
-static void
-do_work(struct mirror *mirror, struct store *store, const struct work *work)
-{
-	const char *ids[DIRTY_MAXIMUM + 1] = { NULL };
+	const char *ids[MIRROR_WORK_MAXIMUM + 1];
 	struct docker_container_filter filter = { 0 };
-	struct error err;
-	size_t i;
 
-	if (!work->all) {
-		for (i = 0; i < work->count; i++)
-			ids[i] = work->ids[i];
+	if (!work->all[kind]) {
+		if (kind != MIRROR_CONTAINERS || work->count == 0)
+			return 0;
+		mirror_work_ids(work, ids);
 		filter.ids = ids;
 	}
-	if (refresh(mirror, store, &filter, &err) == 0)
-		return;
-	if (mirror_docker_is_up(mirror))
-		log_error(LOG_WARNING, "cannot refresh the mirror", &err);
-	mark_all(mirror);
+	return refresh(mirror, store, kind, &filter, err);
+}
+
+/*
+ * What failed is dirty again after a while. Whether the containers are fresh:
+ * that is what counts as an answer of Docker.
+ */
+static bool
+do_work(
+    struct mirror *mirror, struct store *store, const struct mirror_work *work)
+{
+	struct mirror_work failed = { 0 };
+	struct error err;
+	int kind;
+
+	for (kind = 0; kind < MIRROR_KINDS; kind++) {
+		if (do_kind(mirror, store, work, kind, &err) == 0)
+			continue;
+		if (mirror_docker_is_up(mirror))
+			log_error(
+			    LOG_WARNING, "cannot refresh the mirror", &err);
+		failed.all[kind] = true;
+	}
+	if (mirror_work_is_empty(&failed))
+		return true;
+	mark(mirror,
+	    failed.all[MIRROR_CONTAINERS] ? &mirror_work_everything : &failed);
 	clock_sleep_ms(RETRY_MS);
+	return !failed.all[MIRROR_CONTAINERS];
 }
 
 /* What the refresher has to do besides what is dirty now. */
 struct rounds {
-	struct work again;
-	int64_t again_at_ms;  /* monotonic; 0: nothing */
+	struct mirror_work again, later;
+	int64_t again_at_ms;  /* monotonic */
 	int64_t resync_at_ms; /* monotonic */
 };
 
+static int64_t
+next_due_ms(const struct rounds *rounds)
+{
+	if (!mirror_work_is_empty(&rounds->again) &&
+	    rounds->again_at_ms < rounds->resync_at_ms)
+		return rounds->again_at_ms;
+	return rounds->resync_at_ms;
+}
+
 /*
  * The Engine tells of an event before its own list shows it: what an event
- * named is asked for a second time a little later.
+ * named is asked for a second time, at least AGAIN_MS later and at most twice
+ * that, whatever comes in between.
  */
+static void
+plan_again(struct rounds *rounds, struct mirror_work *work)
+{
+	int64_t now = clock_monotonic_ms();
+	struct mirror_work fresh = *work;
+
+	if (!mirror_work_is_empty(&rounds->again) &&
+	    now >= rounds->again_at_ms) {
+		mirror_work_add(work, &rounds->again);
+		rounds->again = rounds->later;
+		memset(&rounds->later, 0, sizeof rounds->later);
+		rounds->again_at_ms = now + AGAIN_MS;
+	}
+	if (mirror_work_is_empty(&rounds->again)) {
+		rounds->again = fresh;
+		rounds->again_at_ms = now + AGAIN_MS;
+	} else {
+		mirror_work_add(&rounds->later, &fresh);
+	}
+}
+
 static void
 run_round(struct mirror *mirror, struct store *store, struct rounds *rounds)
 {
 	int64_t interval_ms = mirror->agent->settings->resync_interval_ms;
-	int64_t due_at_ms = rounds->resync_at_ms, wait_ms;
-	struct work work;
+	int64_t wait_ms = next_due_ms(rounds) - clock_monotonic_ms();
+	struct mirror_work work;
 
-	if (rounds->again_at_ms != 0 && rounds->again_at_ms < due_at_ms)
-		due_at_ms = rounds->again_at_ms;
-	wait_ms = due_at_ms - clock_monotonic_ms();
-	if (take_work(mirror, wait_ms > 0 ? wait_ms : 0, &work)) {
-		add_work(&rounds->again, &work);
-		rounds->again_at_ms = clock_monotonic_ms() + AGAIN_MS;
-	} else if (rounds->again_at_ms != 0 &&
-		   clock_monotonic_ms() >= rounds->again_at_ms) {
-		work = rounds->again;
-		memset(&rounds->again, 0, sizeof rounds->again);
-		rounds->again_at_ms = 0;
-	} else {
-		work = (struct work){ .all = true };
-	}
+	take_work(mirror, wait_ms > 0 ? wait_ms : 0, &work);
+	plan_again(rounds, &work);
 	/* Events that never end do not put it off. */
-	work.all |= clock_monotonic_ms() >= rounds->resync_at_ms;
-	if (work.all)
+	if (clock_monotonic_ms() >= rounds->resync_at_ms)
+		work = mirror_work_everything;
+	if (mirror_work_is_everything(&work))
 		rounds->resync_at_ms = clock_monotonic_ms() + interval_ms;
-	if (!atomic_load(&mirror->agent->stopping))
-		do_work(mirror, store, &work);
+	if (atomic_load(&mirror->agent->stopping))
+		return;
+	if (do_work(mirror, store, &work) && mirror_work_is_everything(&work) &&
+	    atomic_load(&mirror->docker_answers))
+		set_docker_up(mirror, true);
 }
 
 static void *
@@ -396,18 +372,10 @@ static bool
 on_event(void *context, const struct docker_event *event)
 {
 	struct mirror *mirror = context;
+	struct mirror_work work = { 0 };
 
-	mirror->last_event_at_s = event->time_ms / 1000;
-	if (strcmp(event->type, "container") == 0) {
-		/* A healthcheck is an exec every few seconds. */
-		if (strncmp(event->action, "exec_", 5) != 0 &&
-		    strncmp(event->action, "top", 3) != 0)
-			mark(mirror, event->id);
-	} else if (strcmp(event->type, "network") == 0) {
-		if (strcmp(event->action, "connect") == 0 ||
-		    strcmp(event->action, "disconnect") == 0)
-			mark_all(mirror);
-	}
+	mirror_work_of_event(&work, event);
+	mark(mirror, &work);
 	return !atomic_load(&mirror->agent->stopping);
 }
 
@@ -440,8 +408,8 @@ run_follower(void *context)
 		since_s = clock_wall_s();
 		if (docker_ping(agent->docker, PING_TIMEOUT_MS, &err) == 0) {
 			mirror->pinged_at_ms = clock_monotonic_ms();
-			set_docker_up(mirror, true);
-			mark_all(mirror);
+			atomic_store(&mirror->docker_answers, true);
+			mark(mirror, &mirror_work_everything);
 			if (docker_events_follow(agent->docker, since_s,
 				on_event, on_idle, mirror, &err) < 0)
 				log_error(LOG_WARNING, "the event stream ended",
@@ -449,8 +417,10 @@ run_follower(void *context)
 		}
 		if (atomic_load(&agent->stopping))
 			break;
-		if (docker_ping(agent->docker, PING_TIMEOUT_MS, &err) < 0)
+		if (docker_ping(agent->docker, PING_TIMEOUT_MS, &err) < 0) {
+			atomic_store(&mirror->docker_answers, false);
 			set_docker_up(mirror, false);
+		}
 		clock_sleep_ms(RETRY_MS);
 	}
 	return NULL;
@@ -461,10 +431,12 @@ mirror_start(struct agent *agent, struct mirror **out, struct error *err)
 {
 	struct mirror *mirror = xcalloc(1, sizeof *mirror);
 	pthread_condattr_t monotonic;
+	int kind;
 
 	mirror->agent = agent;
 	atomic_store(&mirror->docker_generation, clock_wall_ms());
-	pthread_mutex_init(&mirror->refreshing, NULL);
+	for (kind = 0; kind < MIRROR_KINDS; kind++)
+		pthread_mutex_init(&mirror->refreshing[kind], NULL);
 	pthread_mutex_init(&mirror->lock, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -482,6 +454,8 @@ mirror_start(struct agent *agent, struct mirror **out, struct error *err)
 void
 mirror_stop(struct mirror *mirror)
 {
+	int kind;
+
 	pthread_mutex_lock(&mirror->lock);
 	pthread_cond_broadcast(&mirror->woken);
 	pthread_mutex_unlock(&mirror->lock);
@@ -489,6 +463,7 @@ mirror_stop(struct mirror *mirror)
 	pthread_join(mirror->refresher, NULL);
 	pthread_cond_destroy(&mirror->woken);
 	pthread_mutex_destroy(&mirror->lock);
-	pthread_mutex_destroy(&mirror->refreshing);
+	for (kind = 0; kind < MIRROR_KINDS; kind++)
+		pthread_mutex_destroy(&mirror->refreshing[kind]);
 	free(mirror);
 }

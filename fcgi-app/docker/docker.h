@@ -105,6 +105,12 @@ int docker_container_list(struct docker *docker,
     const struct docker_container_filter *filter, struct arena *arena,
     struct docker_container **out, size_t *out_count, struct error *err);
 
+/*
+ * Waits until the Engine is done with what it does to the container: its list
+ * shows a change a little after the answer to who asked for it.
+ */
+void docker_container_settle(struct docker *docker, const char *id);
+
 /* 304 (already so) is success for both. timeout_s < 0: Docker's default. */
 int docker_container_start(
     struct docker *docker, const char *id, struct error *err);
