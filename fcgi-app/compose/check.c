@@ -5,6 +5,7 @@
  */
 #include "compose/compose.h"
 #include "compose/document-private.h"
+#include "docker/docker.h"
 #include "docker/reference.h"
 
 #include <ctype.h>
@@ -62,20 +63,6 @@ node_is_set(const struct node *node)
 	/* Only what every reader takes for false: not "no", not "off". */
 	return !node_is_null(node) && (node->type != NODE_SCALAR ||
 					  strcasecmp(node->text, "false") != 0);
-}
-
-bool
-docker_name_is_valid(const char *name)
-{
-	size_t length = strlen(name), i;
-
-	if (length < 2 || length > 128 || !isalnum((unsigned char)name[0]))
-		return false;
-	for (i = 1; i < length; i++)
-		if (!isalnum((unsigned char)name[i]) &&
-		    strchr("_.-", name[i]) == NULL)
-			return false;
-	return true;
 }
 
 bool

@@ -184,9 +184,7 @@ int check_files(struct check *check, const char *section);
 int check_known_keys(struct check *check, const struct node *mapping,
     const char *what, const char *const *known);
 
-/* ^[a-zA-Z0-9][a-zA-Z0-9_.-]{1,127}$ : volumes, networks, containers. */
-bool docker_name_is_valid(const char *name);
-/* The same, or one letter or digit: keys of networks, volumes and so on. */
+/* A name of Docker's, or one letter or digit: keys of networks and so on. */
 bool resource_key_is_valid(const char *key);
 
 #endif

@@ -1,6 +1,7 @@
 /* A document for one image. */
 #include "compose/compose.h"
 #include "compose/document-private.h"
+#include "docker/docker.h"
 #include "docker/reference.h"
 
 #define PORTS_MAXIMUM 100

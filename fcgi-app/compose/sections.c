@@ -1,5 +1,6 @@
 /* The top-level networks, volumes, configs and secrets. */
 #include "compose/document-private.h"
+#include "docker/docker.h"
 
 #include <string.h>
 

@@ -1,6 +1,7 @@
 /* What a document says about its services, and container names in its text. */
 #include "compose/compose.h"
 #include "compose/document-private.h"
+#include "docker/docker.h"
 
 #include <stdlib.h>
 #include <string.h>

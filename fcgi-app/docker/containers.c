@@ -235,18 +235,20 @@ docker_container_list(struct docker *docker,
 	return 0;
 }
 
-/* A change of one container; the query begins with '?' or is "". */
+/* A change of one container; verb is what follows its id in the path. */
 static int
 change_container(struct docker *docker, const char *method, const char *id,
-    const char *verb, int64_t timeout_ms, struct error *err)
+    const char *verb, int64_t wait_s, struct error *err)
 {
 	auto_buffer struct buffer path = BUFFER(512);
 	auto_buffer struct buffer body = BUFFER(REFUSAL_MAXIMUM);
 	struct docker_call call = {
 		.method = method,
-		.timeout_ms = timeout_ms,
+		.timeout_ms = CHANGE_TIMEOUT_MS + 1000 * wait_s,
 		.noun = "container",
 		.id = id,
+		/* The Engine answers when the container has ended. */
+		.waits_for_others = wait_s > 0,
 	};
 
 	if (docker_check_id(id, err) < 0)
@@ -284,25 +286,35 @@ docker_container_settle(struct docker *docker, const char *id)
 int
 docker_container_start(struct docker *docker, const char *id, struct error *err)
 {
-	return change_container(
-	    docker, "POST", id, "/start", CHANGE_TIMEOUT_MS, err);
+	return change_container(docker, "POST", id, "/start", 0, err);
+}
+
+/* A stop, or one before a start; timeout_s < 0 is Docker's default. */
+static int
+stop_container(struct docker *docker, const char *id, const char *verb,
+    int timeout_s, struct error *err)
+{
+	auto_buffer struct buffer query = BUFFER(64);
+
+	buffer_text(&query, verb);
+	if (timeout_s >= 0)
+		buffer_printf(&query, "?t=%d", timeout_s);
+	return change_container(docker, "POST", id, query.bytes,
+	    timeout_s < 0 ? 0 : timeout_s, err);
 }
 
 int
 docker_container_stop(
     struct docker *docker, const char *id, int timeout_s, struct error *err)
 {
-	auto_buffer struct buffer verb = BUFFER(64);
-	int64_t timeout_ms = CHANGE_TIMEOUT_MS;
+	return stop_container(docker, id, "/stop", timeout_s, err);
+}
 
-	buffer_text(&verb, "/stop");
-	if (timeout_s >= 0) {
-		buffer_printf(&verb, "?t=%d", timeout_s);
-		/* The Engine answers only when the container has ended. */
-		timeout_ms += (int64_t)timeout_s * 1000;
-	}
-	return change_container(
-	    docker, "POST", id, verb.bytes, timeout_ms, err);
+int
+docker_container_restart(
+    struct docker *docker, const char *id, int timeout_s, struct error *err)
+{
+	return stop_container(docker, id, "/restart", timeout_s, err);
 }
 
 int
@@ -312,8 +324,7 @@ docker_container_remove(struct docker *docker, const char *id, bool force,
 	auto_buffer struct buffer verb = BUFFER(64);
 
 	buffer_printf(&verb, "?force=%d&v=%d", force, volumes);
-	return change_container(
-	    docker, "DELETE", id, verb.bytes, CHANGE_TIMEOUT_MS, err);
+	return change_container(docker, "DELETE", id, verb.bytes, 0, err);
 }
 
 int
@@ -326,6 +337,5 @@ docker_container_rename(
 		return error_field(err, "name", "INVALID_NAME",
 		    "the name of a container is out of grammar");
 	buffer_printf(&verb, "/rename?name=%s", name);
-	return change_container(
-	    docker, "POST", id, verb.bytes, CHANGE_TIMEOUT_MS, err);
+	return change_container(docker, "POST", id, verb.bytes, 0, err);
 }

@@ -48,6 +48,11 @@ void docker_limit_readers(struct docker *docker, unsigned int maximum);
 
 /* ^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$: ids and names of every kind. */
 bool docker_id_is_valid(const char *id);
+/* The same with two bytes at least: names of volumes, networks, containers. */
+bool docker_name_is_valid(const char *name);
+#define DOCKER_NAME_EXPECTED                                             \
+	"2 to 128 of a-z, A-Z, 0-9, '_', '.' and '-', beginning with a " \
+	"letter or digit"
 
 /* Whether the Engine answers; at most timeout_ms. */
 int docker_ping(struct docker *docker, int64_t timeout_ms, struct error *err);
@@ -116,13 +121,77 @@ int docker_container_start(
     struct docker *docker, const char *id, struct error *err);
 int docker_container_stop(
     struct docker *docker, const char *id, int timeout_s, struct error *err);
-/* force kills a running one; volumes removes its anonymous volumes. */
+int docker_container_restart(
+    struct docker *docker, const char *id, int timeout_s, struct error *err);
+/*
+ * force kills a running one; volumes removes its anonymous volumes.
+ * ERR_CONFLICT: it runs, or is being removed already.
+ */
 int docker_container_remove(struct docker *docker, const char *id, bool force,
     bool volumes, struct error *err);
 
 /* ERR_CONFLICT: another container has the name. */
 int docker_container_rename(
     struct docker *docker, const char *id, const char *name, struct error *err);
+
+/* What a container may use, and when it is started again. */
+struct docker_limits {
+	int64_t memory_bytes; /* 0: no limit */
+	/* Memory and swap together; 0: the Engine's default, -1: no limit. */
+	int64_t memory_swap_bytes;
+	int64_t nano_cpus; /* billionths of a core, 0: no limit */
+	/* The same in another way; a container has one of the two. */
+	int64_t cpu_quota_us, cpu_period_us;
+	int64_t cpu_shares;         /* 0: the Engine's default */
+	const char *restart_policy; /* no, always, unless-stopped, on-failure */
+};
+/* How many cores that is; 0: no limit. */
+double docker_limits_cpus(const struct docker_limits *limits);
+
+/* Of GET /containers/{id}/json what the gate lets workers see as well. */
+struct docker_inspection {
+	const char *id;
+	const char *name; /* without the leading slash */
+	bool running, has_tty;
+	struct docker_limits limits;
+};
+int docker_container_inspect(struct docker *docker, const char *id,
+    struct arena *arena, struct docker_inspection *out, struct error *err);
+
+/* What is 0 or NULL in limits stays as it is: the Engine takes none away. */
+int docker_container_update(struct docker *docker, const char *id,
+    const struct docker_limits *limits, struct error *err);
+
+/*
+ * A program run in a container that runs, without a terminal and without
+ * input: created, run, then asked how it ended.
+ */
+struct docker_exec {
+	const char *container;
+	const char *const *arguments;   /* NULL-ended; the first: the program */
+	const char *const *environment; /* NULL-ended "NAME=value"; or NULL */
+	const char *user;               /* NULL: the container's */
+	const char *directory;          /* NULL: the container's */
+};
+/* *out_id is in the arena. ERR_CONFLICT CONTAINER_NOT_RUNNING. */
+int docker_exec_create(struct docker *docker, const struct docker_exec *exec,
+    struct arena *arena, const char **out_id, struct error *err);
+/*
+ * Starts it and gives its output, both streams as they come, to on_bytes
+ * until it ends. on_idle is called at least every 250 ms; false leaves the
+ * program to itself, running or not, and is no failure.
+ */
+int docker_exec_run(struct docker *docker, const char *exec_id,
+    void (*on_bytes)(void *context, const char *bytes, size_t length),
+    bool (*on_idle)(void *context), void *context, struct error *err);
+
+struct docker_exec_state {
+	bool running;
+	int exit_code; /* -1 while it runs */
+	int64_t pid;   /* in the Engine's name space, 0: it never ran */
+};
+int docker_exec_inspect(struct docker *docker, const char *exec_id,
+    struct docker_exec_state *out, struct error *err);
 
 /* One row of GET /images/json: what has a tag, and what nothing builds on. */
 struct docker_image {
@@ -145,6 +214,26 @@ struct docker_volume {
 int docker_volume_list(struct docker *docker, struct arena *arena,
     struct docker_volume **out, size_t *out_count, struct error *err);
 
+/* Sizes: GET /system/df, for which the Engine looks at every file. */
+struct docker_volume_size {
+	const char *name;
+	int64_t size_bytes;      /* -1: not known */
+	int64_t reference_count; /* of containers, running or not; -1 */
+};
+int docker_volume_sizes(struct docker *docker, struct arena *arena,
+    struct docker_volume_size **out, size_t *out_count, struct error *err);
+
+struct docker_volume_options {
+	const char *name, *driver;
+	struct json_object *driver_options, *labels; /* objects or NULL */
+};
+/* One that has the name already is success, whatever else it is. */
+int docker_volume_create(struct docker *docker,
+    const struct docker_volume_options *options, struct error *err);
+/* ERR_CONFLICT: a container has it. force: one that is gone is success. */
+int docker_volume_remove(
+    struct docker *docker, const char *name, bool force, struct error *err);
+
 /* One row of GET /networks. */
 struct docker_network {
 	const char *id, *name, *driver, *scope;
@@ -158,8 +247,28 @@ struct docker_network {
 int docker_network_list(struct docker *docker, const char *project,
     struct arena *arena, struct docker_network **out, size_t *out_count,
     struct error *err);
+/* ERR_CONFLICT: it has endpoints, or it is one of Docker's own. */
 int docker_network_remove(
     struct docker *docker, const char *id, struct error *err);
+
+struct docker_network_options {
+	const char *name, *driver;
+	const char *subnet, *gateway; /* NULL: the Engine chooses */
+	bool internal, attachable, ipv6;
+	struct json_object *labels; /* object or NULL */
+};
+/* ERR_CONFLICT: another has the name, or the addresses. */
+int docker_network_create(struct docker *docker,
+    const struct docker_network_options *options, struct error *err);
+
+/*
+ * ERR_NOT_FOUND is said of the network, whichever of both is missing.
+ * ERR_CONFLICT: it is connected already, or never was.
+ */
+int docker_network_connect(struct docker *docker, const char *network,
+    const char *container, struct error *err);
+int docker_network_disconnect(struct docker *docker, const char *network,
+    const char *container, bool force, struct error *err);
 
 /* Counters of one moment: GET /containers/{id}/stats?stream=0&one-shot=1. */
 struct docker_stats {

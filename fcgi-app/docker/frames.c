@@ -27,6 +27,15 @@ frames_init(struct frames *frames, bool has_tty,
 }
 
 void
+frames_init_bytes(struct frames *frames,
+    void (*on_bytes)(void *context, const char *bytes, size_t length),
+    void *context)
+{
+	frames_init(frames, false, NULL, context);
+	frames->on_bytes = on_bytes;
+}
+
+void
 frames_clear(struct frames *frames)
 {
 	buffer_clear(&frames->outputs[0].line);
@@ -249,7 +258,7 @@ start_frame(struct frames *frames, struct error *err)
 
 	if (head[0] > STREAM_LAST || head[1] || head[2] || head[3])
 		return error_set(err, ERR_UPSTREAM, "DOCKER_ERROR",
-		    "Docker's log stream is broken");
+		    "Docker's stream is broken");
 	frames->left = (uint32_t)head[4] << 24 | (uint32_t)head[5] << 16 |
 		       (uint32_t)head[6] << 8 | head[7];
 	frames->head_length = 0;
@@ -258,11 +267,21 @@ start_frame(struct frames *frames, struct error *err)
 	return 0;
 }
 
+/* The next bytes of a frame. */
+static int
+read_payload(struct frames *frames, const char *bytes, size_t length)
+{
+	if (frames->on_bytes == NULL)
+		return read_text(frames, frames->current, bytes, length);
+	frames->on_bytes(frames->context, bytes, length);
+	return 0;
+}
+
 /* What looked like a timestamp when the frame ended is not one. */
 static int
 end_frame(struct frames *frames)
 {
-	if (!frames->current->at_timestamp)
+	if (frames->on_bytes != NULL || !frames->current->at_timestamp)
 		return 0;
 	return settle_candidate(frames, frames->current);
 }
@@ -286,7 +305,7 @@ frames_feed(
 			continue;
 		}
 		part = length < frames->left ? length : frames->left;
-		if (read_text(frames, frames->current, bytes, part) < 0)
+		if (read_payload(frames, bytes, part) < 0)
 			return -1;
 		frames->left -= (uint32_t)part;
 		bytes += part;

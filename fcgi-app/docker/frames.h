@@ -1,11 +1,14 @@
 /*
- * The Engine's log stream, cut into lines.
+ * The Engine's streams: a log, cut into lines, or a program's output.
  *
  * Without a TTY it is a sequence of frames: one byte for the stream (0 stdin,
  * 1 stdout, 2 stderr, 3 the Engine's own words), three zeroes, a big-endian
  * length, then that many bytes, which begin with a timestamp when those were
  * asked for. With a TTY it is the bytes alone, each line with its timestamp.
  * Nothing is kept but the line that is not complete.
+ *
+ * The output of a program run by exec comes in the same frames, but it is what
+ * the program wrote: both streams are given out as they are.
  */
 #ifndef DOCKER_FRAMES_H
 #define DOCKER_FRAMES_H
@@ -46,12 +49,18 @@ struct frames {
 	struct buffer repaired;
 	/* Returns false to stop. */
 	bool (*on_line)(void *context, const struct frames_line *line);
+	/* Instead, for what is no log. */
+	void (*on_bytes)(void *context, const char *bytes, size_t length);
 	void *context;
 	bool stopped;
 };
 
 void frames_init(struct frames *frames, bool has_tty,
     bool (*on_line)(void *context, const struct frames_line *line),
+    void *context);
+/* For frames of bytes that are given out without being cut into lines. */
+void frames_init_bytes(struct frames *frames,
+    void (*on_bytes)(void *context, const char *bytes, size_t length),
     void *context);
 void frames_clear(struct frames *frames);
 

@@ -24,3 +24,9 @@ docker_id_is_valid(const char *id)
 			return false;
 	return true;
 }
+
+bool
+docker_name_is_valid(const char *name)
+{
+	return docker_id_is_valid(name) && name[1] != '\0';
+}

@@ -90,21 +90,96 @@ docker_network_list(struct docker *docker, const char *project,
 	return 0;
 }
 
-int
-docker_network_remove(struct docker *docker, const char *id, struct error *err)
+/* A call about one network; verb is what follows its id in the path. */
+static int
+change_network(struct docker *docker, const char *method, const char *id,
+    const char *verb, struct json_object *content, struct error *err)
 {
 	auto_buffer struct buffer path = BUFFER(512);
 	auto_buffer struct buffer body = BUFFER(REFUSAL_MAXIMUM);
 	struct docker_call call = {
-		.method = "DELETE",
+		.method = method,
 		.timeout_ms = CHANGE_TIMEOUT_MS,
 		.noun = "network",
 		.id = id,
+		.content = content ? json_serialize(content, NULL) : NULL,
 	};
 
 	if (docker_check_id(id, err) < 0)
 		return -1;
-	buffer_printf(&path, "/networks/%s", id);
+	buffer_printf(&path, "/networks/%s%s", id, verb);
 	call.path = path.bytes;
 	return docker_call(docker, &call, &body, err);
+}
+
+int
+docker_network_remove(struct docker *docker, const char *id, struct error *err)
+{
+	return change_network(docker, "DELETE", id, "", NULL, err);
+}
+
+static struct json_object *
+format_addresses(const struct docker_network_options *options)
+{
+	struct json_object *addresses = json_object_new_object();
+	struct json_object *range = json_object_new_object();
+	struct json_object *ranges = json_object_new_array();
+
+	json_put_text(range, "Subnet", options->subnet);
+	if (options->gateway != NULL)
+		json_put_text(range, "Gateway", options->gateway);
+	json_object_array_add(ranges, range);
+	json_put(addresses, "Config", ranges);
+	return addresses;
+}
+
+int
+docker_network_create(struct docker *docker,
+    const struct docker_network_options *options, struct error *err)
+{
+	auto_buffer struct buffer body = BUFFER(REFUSAL_MAXIMUM);
+	auto_json struct json_object *content = json_object_new_object();
+	struct docker_call call = {
+		.method = "POST",
+		.path = "/networks/create",
+		.timeout_ms = CHANGE_TIMEOUT_MS,
+		.noun = "network",
+	};
+
+	json_put_text(content, "Name", options->name);
+	/* Engines before 25 make a second one of the name without it. */
+	json_put_boolean(content, "CheckDuplicate", true);
+	json_put_text(content, "Driver", options->driver);
+	json_put_boolean(content, "Internal", options->internal);
+	json_put_boolean(content, "Attachable", options->attachable);
+	json_put_boolean(content, "EnableIPv6", options->ipv6);
+	if (options->subnet != NULL)
+		json_put(content, "IPAM", format_addresses(options));
+	if (options->labels != NULL)
+		json_put(content, "Labels", json_object_get(options->labels));
+	call.content = json_serialize(content, NULL);
+	return docker_call(docker, &call, &body, err);
+}
+
+int
+docker_network_connect(struct docker *docker, const char *network,
+    const char *container, struct error *err)
+{
+	auto_json struct json_object *content = json_object_new_object();
+
+	json_put_text(content, "Container", container);
+	return change_network(
+	    docker, "POST", network, "/connect", content, err);
+}
+
+int
+docker_network_disconnect(struct docker *docker, const char *network,
+    const char *container, bool force, struct error *err)
+{
+	auto_json struct json_object *content = json_object_new_object();
+
+	json_put_text(content, "Container", container);
+	json_put_boolean(content, "Force", force);
+	return change_network(
+	    docker, "POST", network, "/disconnect", content, err);
 }
