@@ -94,6 +94,18 @@ add_error_headers(
 		    arena_printf(request->arena, "%u", err->retry_after_s));
 }
 
+/* It was of the answer that the request did not get. */
+static void
+drop_etag(struct reply *reply)
+{
+	size_t i, kept = 0;
+
+	for (i = 0; i < reply->header_count; i++)
+		if (strcmp(reply->headers[i].name, "ETag") != 0)
+			reply->headers[kept++] = reply->headers[i];
+	reply->header_count = kept;
+}
+
 int
 reply_error(
     const struct request *request, struct reply *reply, const struct error *err)
@@ -113,6 +125,7 @@ reply_error(
 		json_put_text(top, "active_job_id", err->related);
 	copy_members(top, more);
 	reply->status = statuses[err->kind];
+	drop_etag(reply);
 	add_error_headers(request, reply, err);
 	text = json_serialize(top, &length);
 	body_release(reply->body);
