@@ -7,6 +7,7 @@
 #include "docker/reference.h"
 #include "handlers/change.h"
 #include "handlers/listing.h"
+#include "handlers/rendering.h"
 #include "handlers/routes.h"
 #include "http/reply.h"
 #include "jobs/protocol.h"
@@ -17,7 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SHORT_ID 12
 #define PORTS_MAXIMUM 64
 
 /* Reading. */
@@ -80,7 +80,7 @@ describe_service(
 		status = container->state;
 	json_put_text(service, "status", status);
 	json_put_text(service, "container_id",
-	    container ? arena_strndup(arena, container->id, SHORT_ID) : "");
+	    container ? rendering_short_id(arena, container->id) : "");
 	json_put_text(
 	    service, "container_name", container ? container->name : "");
 	if (container != NULL && container->health[0] != '\0')
@@ -91,26 +91,11 @@ describe_service(
 }
 
 static struct json_object *
-parse_stored(const char *text, struct json_object *fallback)
-{
-	struct json_object *value = NULL;
-	struct error ignored;
-
-	if (json_parse_trusted(text, strlen(text), &value, &ignored) == 0 &&
-	    value != NULL) {
-		json_object_put(fallback);
-		return value;
-	}
-	return fallback;
-}
-
-static struct json_object *
 render_deployment(const struct view *view, struct arena *arena)
 {
 	const struct mirror_deployment *deployment = view->deployment;
 	struct json_object *object = json_object_new_object();
-	struct json_object *services =
-	    parse_stored(deployment->services, json_object_new_array());
+	struct json_object *services = rendering_array(deployment->services);
 	const char *modified = clock_text_ms(arena, deployment->modified_at_ms);
 	size_t i;
 
@@ -123,8 +108,7 @@ render_deployment(const struct view *view, struct arena *arena)
 	json_put_text(object, "created_at", modified);
 	json_put_text(object, "updated_at", modified);
 	json_put(object, "services", services);
-	json_put(object, "metadata",
-	    parse_stored(deployment->metadata, json_object_new_object()));
+	json_put(object, "metadata", rendering_object(deployment->metadata));
 	if (deployment->problem[0] != '\0')
 		json_put_text(object, "problem", deployment->problem);
 	return object;
@@ -292,37 +276,6 @@ get_compose(struct request *request, struct reply *reply, struct error *err)
 	return reply_payload(request, reply, 200, &payload);
 }
 
-static struct json_object *
-render_sample(
-    const struct sample *sample, const char *deployment, struct arena *arena)
-{
-	struct json_object *object = json_object_new_object();
-	double memory_percent = sample->memory_limit > 0
-				    ? (double)sample->memory_usage /
-					  (double)sample->memory_limit * 100
-				    : 0;
-
-	json_put_text(object, "container_id",
-	    arena_strndup(arena, sample->container_id, SHORT_ID));
-	json_put_text(object, "name", sample->name);
-	json_put_text(object, "service", sample->service);
-	json_put_text(object, "deployment_name", deployment);
-	json_put(
-	    object, "cpu_percent", json_object_new_double(sample->cpu_percent));
-	json_put_integer(object, "memory_usage", sample->memory_usage);
-	json_put_integer(object, "memory_limit", sample->memory_limit);
-	json_put(
-	    object, "memory_percent", json_object_new_double(memory_percent));
-	json_put_integer(object, "network_rx", sample->network_rx);
-	json_put_integer(object, "network_tx", sample->network_tx);
-	json_put_integer(object, "block_read", sample->block_read);
-	json_put_integer(object, "block_write", sample->block_write);
-	json_put_integer(object, "pids", sample->pids);
-	json_put_text(
-	    object, "sampled_at", clock_text_ms(arena, sample->sampled_at_ms));
-	return object;
-}
-
 static int
 get_stats(struct request *request, struct reply *reply, struct error *err)
 {
@@ -341,7 +294,7 @@ get_stats(struct request *request, struct reply *reply, struct error *err)
 	services = json_object_new_array();
 	for (i = 0; i < count; i++) {
 		json_object_array_add(
-		    services, render_sample(&samples[i], deployment.name,
+		    services, rendering_sample(&samples[i], deployment.name,
 				  request->arena));
 		cpu += samples[i].cpu_percent;
 		usage += samples[i].memory_usage;

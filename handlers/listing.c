@@ -52,9 +52,21 @@ answer_known(struct request *request, struct reply *reply,
 	return 0;
 }
 
-int
-listing_begin(struct request *request, struct reply *reply, const char *key,
-    struct listing *out, struct error *err)
+static int
+begin(struct request *request, struct reply *reply, struct listing *listing,
+    struct error *err)
+{
+	if (listing->heartbeat.stale) {
+		reply_header(reply, "Warning", "110 - \"Response is Stale\"");
+		reply_header(reply, "Cache-Control", "no-store");
+		return 0;
+	}
+	return answer_known(request, reply, listing, err);
+}
+
+static int
+begin_page(struct request *request, const char *key, struct listing *out,
+    struct error *err)
 {
 	memset(out, 0, sizeof *out);
 	out->key = key;
@@ -65,12 +77,60 @@ listing_begin(struct request *request, struct reply *reply, const char *key,
 		return -1;
 	heartbeat_read(request->app->settings->run_directory, &out->heartbeat);
 	out->cache_key = format_key(request, key);
-	if (out->heartbeat.stale) {
+	return 0;
+}
+
+int
+listing_begin(struct request *request, struct reply *reply, const char *key,
+    struct listing *out, struct error *err)
+{
+	return begin_page(request, key, out, err) < 0
+		   ? -1
+		   : begin(request, reply, out, err);
+}
+
+static int
+check_docker(const struct heartbeat *heartbeat, struct error *err)
+{
+	if (!heartbeat->stale && !heartbeat->docker_up)
+		return error_set(err, ERR_UNAVAILABLE, "DOCKER_UNAVAILABLE",
+		    "Docker does not answer");
+	return 0;
+}
+
+int
+listing_begin_docker(struct request *request, struct reply *reply,
+    const char *key, struct listing *out, struct error *err)
+{
+	if (begin_page(request, key, out, err) < 0 ||
+	    check_docker(&out->heartbeat, err) < 0)
+		return -1;
+	return begin(request, reply, out, err);
+}
+
+int
+listing_begin_one(struct request *request, struct reply *reply, const char *key,
+    struct listing *out, struct error *err)
+{
+	memset(out, 0, sizeof *out);
+	out->key = key;
+	heartbeat_read(request->app->settings->run_directory, &out->heartbeat);
+	if (check_docker(&out->heartbeat, err) < 0)
+		return -1;
+	return begin(request, reply, out, err);
+}
+
+int
+listing_check_docker(
+    struct request *request, struct reply *reply, struct error *err)
+{
+	struct heartbeat heartbeat;
+
+	heartbeat_read(request->app->settings->run_directory, &heartbeat);
+	reply_header(reply, "Cache-Control", "no-store");
+	if (heartbeat.stale)
 		reply_header(reply, "Warning", "110 - \"Response is Stale\"");
-		reply_header(reply, "Cache-Control", "no-store");
-		return 0;
-	}
-	return answer_known(request, reply, out, err);
+	return check_docker(&heartbeat, err);
 }
 
 static struct json_object *
@@ -127,4 +187,18 @@ listing_finish(struct request *request, struct reply *reply,
 		cache_put(request->app->cache, listing->cache_key,
 		    listing->etag, reply->body);
 	return 0;
+}
+
+int
+listing_finish_one(struct request *request, struct reply *reply,
+    const struct listing *listing, struct json_object *object)
+{
+	struct payload payload = {
+		.key = listing->key,
+		.data = object,
+		.extras = json_object_new_object(),
+	};
+
+	tell_freshness(payload.extras, &listing->heartbeat);
+	return reply_payload(request, reply, 200, &payload);
 }

@@ -6,7 +6,10 @@ const struct route *const route_tables[] = {
 	deployment_routes,
 	deployment_log_routes,
 	health_routes,
+	image_routes,
 	job_routes,
+	network_routes,
 	setup_routes,
+	volume_routes,
 	NULL,
 };

@@ -12,8 +12,11 @@ extern const struct route container_routes[];
 extern const struct route deployment_routes[];
 extern const struct route deployment_log_routes[];
 extern const struct route health_routes[];
+extern const struct route image_routes[];
 extern const struct route job_routes[];
+extern const struct route network_routes[];
 extern const struct route setup_routes[];
+extern const struct route volume_routes[];
 
 /* All of them, NULL-ended. */
 extern const struct route *const route_tables[];

@@ -39,23 +39,36 @@ store_samples_prune(struct store *store, struct error *err)
 	return store_run(store, statement, err);
 }
 
+#define NUMBERS                                                            \
+	"s.sampled_at_ms, s.cpu_percent, s.memory_usage, s.memory_limit, " \
+	"s.network_rx, s.network_tx, s.block_read, s.block_write, s.pids "
+
+static void
+read_numbers(sqlite3_stmt *row, struct sample *out)
+{
+	out->sampled_at_ms = sqlite3_column_int64(row, 0);
+	out->cpu_percent = sqlite3_column_double(row, 1);
+	out->memory_usage = sqlite3_column_int64(row, 2);
+	out->memory_limit = sqlite3_column_int64(row, 3);
+	out->network_rx = sqlite3_column_int64(row, 4);
+	out->network_tx = sqlite3_column_int64(row, 5);
+	out->block_read = sqlite3_column_int64(row, 6);
+	out->block_write = sqlite3_column_int64(row, 7);
+	out->pids = sqlite3_column_int64(row, 8);
+}
+
 static struct sample
 read_sample(sqlite3_stmt *row, struct arena *arena)
 {
-	return (struct sample){
-		.container_id = store_column_text(row, 0, arena),
-		.name = store_column_text(row, 1, arena),
-		.service = store_column_text(row, 2, arena),
-		.sampled_at_ms = sqlite3_column_int64(row, 3),
-		.cpu_percent = sqlite3_column_double(row, 4),
-		.memory_usage = sqlite3_column_int64(row, 5),
-		.memory_limit = sqlite3_column_int64(row, 6),
-		.network_rx = sqlite3_column_int64(row, 7),
-		.network_tx = sqlite3_column_int64(row, 8),
-		.block_read = sqlite3_column_int64(row, 9),
-		.block_write = sqlite3_column_int64(row, 10),
-		.pids = sqlite3_column_int64(row, 11),
+	struct sample sample = {
+		.container_id = store_column_text(row, 9, arena),
+		.name = store_column_text(row, 10, arena),
+		.service = store_column_text(row, 11, arena),
+		.project = store_column_text(row, 12, arena),
 	};
+
+	read_numbers(row, &sample);
+	return sample;
 }
 
 int
@@ -68,15 +81,22 @@ store_sample_list(struct store *store, const char *project, struct arena *arena,
 	bool row;
 
 	if (store_prepare(store,
-		"SELECT s.container_id, c.name, c.service, s.sampled_at_ms, "
-		"s.cpu_percent, s.memory_usage, s.memory_limit, s.network_rx, "
-		"s.network_tx, s.block_read, s.block_write, s.pids "
-		"FROM samples s JOIN containers c ON c.id = s.container_id "
-		"WHERE c.project = ? AND c.state = 'running' "
-		"ORDER BY c.service, c.name",
+		project ? "SELECT " NUMBERS
+			  ", s.container_id, c.name, c.service, c.project "
+			  "FROM containers c "
+			  "JOIN samples s ON s.container_id = c.id "
+			  "WHERE c.project = ? AND c.state = 'running' "
+			  "ORDER BY c.service, c.name"
+			: "SELECT " NUMBERS
+			  ", s.container_id, c.name, c.service, c.project "
+			  "FROM samples s "
+			  "JOIN containers c ON c.id = s.container_id "
+			  "WHERE c.state = 'running' "
+			  "ORDER BY c.service, c.name",
 		&statement, err) < 0)
 		return -1;
-	store_bind_text(statement, 1, project);
+	if (project != NULL)
+		store_bind_text(statement, 1, project);
 	for (;;) {
 		if (store_step(store, statement, &row, err) < 0)
 			return -1;
@@ -88,5 +108,26 @@ store_sample_list(struct store *store, const char *project, struct arena *arena,
 	}
 	*out = samples;
 	*out_count = count;
+	return 0;
+}
+
+int
+store_sample_find(struct store *store, const char *container_id,
+    struct sample *out, struct error *err)
+{
+	sqlite3_stmt *statement;
+	bool row;
+
+	if (store_prepare(store,
+		"SELECT " NUMBERS "FROM samples s WHERE s.container_id = ?",
+		&statement, err) < 0)
+		return -1;
+	store_bind_text(statement, 1, container_id);
+	if (store_step(store, statement, &row, err) < 0)
+		return -1;
+	if (row) {
+		read_numbers(statement, out);
+		store_finish(statement);
+	}
 	return 0;
 }

@@ -14,7 +14,8 @@ struct store;
 
 struct sample {
 	const char *container_id;
-	const char *name, *service; /* when read: the container's */
+	/* When listed: the container's. */
+	const char *name, *service, *project;
 	int64_t sampled_at_ms;
 	double cpu_percent;                 /* 100 is one CPU */
 	int64_t memory_usage, memory_limit; /* bytes */
@@ -26,9 +27,12 @@ int store_sample_put(
     struct store *store, const struct sample *sample, struct error *err);
 /* Forgets samples of containers that are gone or no longer run. */
 int store_samples_prune(struct store *store, struct error *err);
-/* Of the containers of the project, by service and name. */
+/* Of the running containers, by service and name; project NULL: of all. */
 int store_sample_list(struct store *store, const char *project,
     struct arena *arena, struct sample **out, size_t *out_count,
     struct error *err);
+/* Fills the numbers of one container; without a sample *out stays as it is. */
+int store_sample_find(struct store *store, const char *container_id,
+    struct sample *out, struct error *err);
 
 #endif

@@ -22,6 +22,15 @@ ROUTES = [
     ("GET", "/jobs"),
     ("GET", "/jobs/0123456789abcdef0123"),
     ("GET", "/containers"),
+    ("GET", "/containers/stats"),
+    ("GET", "/containers/some-name"),
+    ("GET", "/containers/some-name/stats"),
+    ("GET", "/images"),
+    ("GET", "/images/some-name"),
+    ("GET", "/networks"),
+    ("GET", "/networks/some-name"),
+    ("GET", "/volumes"),
+    ("GET", "/volumes/some-name"),
 ]
 PUBLIC = [
     ("GET", "/health"),
@@ -85,13 +94,16 @@ def test_a_wrong_method_is_405_and_the_right_ones_are_named(
     (method, path) for method, path in ROUTES
     if "/some-name" in path
 ])
-def test_an_unknown_deployment_is_404(api, method, path):
+def test_what_is_not_there_is_404(api, method, path):
     content = None
     if method == "PUT":
         content = {"compose_content": "services: {app: {image: x}}"}
     answer = api.request(method, path, content)
     # Deleting twice is no mistake; a job has an answer of its own.
-    codes = {"DEPLOYMENT_NOT_FOUND", "JOB_NOT_FOUND", "NO_ACTIVE_JOB"}
+    resource = path.split("/")[1]
+    codes = {resource[:-1].upper() + "_NOT_FOUND"}
+    if "/jobs/" in path:
+        codes = {"JOB_NOT_FOUND", "NO_ACTIVE_JOB"}
     body = assert_error(answer, 404)
     assert body["code"] in codes, answer
 

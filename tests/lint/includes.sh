@@ -67,7 +67,8 @@ check_own() { # FOLDER INCLUDED
 	"$1"/*)
 		# Handlers share a header, never each other's code.
 		[ "$1" != handlers ] || case $2 in
-		handlers/change.h | handlers/listing.h | handlers/routes.h) ;;
+		handlers/change.h | handlers/listing.h | \
+			handlers/rendering.h | handlers/routes.h) ;;
 		*) false ;;
 		esac
 		return
