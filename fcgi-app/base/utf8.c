@@ -1,5 +1,7 @@
 #include "base/utf8.h"
 
+#include <string.h>
+
 static bool
 is_tail(unsigned char byte)
 {
@@ -70,4 +72,24 @@ utf8_append_repaired(struct buffer *buffer, const char *bytes, size_t length)
 		length -= size;
 	}
 	return 0;
+}
+
+int
+utf8_append_printable(
+    struct buffer *buffer, const char *text, size_t maximum_bytes)
+{
+	size_t length = strlen(text), i = buffer->length;
+	int failed;
+
+	if (length > maximum_bytes) {
+		length = maximum_bytes;
+		while (length > 0 && is_tail((unsigned char)text[length]))
+			length--;
+	}
+	failed = utf8_append_repaired(buffer, text, length);
+	for (; i < buffer->length; i++)
+		if ((unsigned char)buffer->bytes[i] < ' ' ||
+		    buffer->bytes[i] == 127)
+			buffer->bytes[i] = ' ';
+	return failed;
 }

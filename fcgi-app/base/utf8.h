@@ -19,4 +19,11 @@ size_t utf8_character_length(const char *bytes, size_t length);
 int utf8_append_repaired(
     struct buffer *buffer, const char *bytes, size_t length);
 
+/*
+ * Appends a text for people, on one line: repaired, with a space for each
+ * control byte, cut between two characters after maximum_bytes of text.
+ */
+int utf8_append_printable(
+    struct buffer *buffer, const char *text, size_t maximum_bytes);
+
 #endif

@@ -191,29 +191,20 @@ docker_transfer_failed(
 }
 
 /* Docker's own words: {"message": …}, on one printable line, cut. */
-static void
+static const char *
 read_message(const struct buffer *body, struct buffer *out)
 {
 	auto_json struct json_object *answer = NULL;
 	struct error ignored;
 	const char *text;
-	size_t length, i;
 
 	if (body->length == 0 ||
 	    json_parse_trusted(body->bytes, body->length, &answer, &ignored) <
 		0 ||
-	    (text = json_text(answer, "message")) == NULL)
-		return;
-	length = strlen(text);
-	if (length > MESSAGE_MAXIMUM) {
-		length = MESSAGE_MAXIMUM;
-		while (length > 0 && (text[length] & 0xC0) == 0x80)
-			length--;
-	}
-	utf8_append_repaired(out, text, length);
-	for (i = 0; i < out->length; i++)
-		if ((unsigned char)out->bytes[i] < ' ' || out->bytes[i] == 127)
-			out->bytes[i] = ' ';
+	    (text = json_text(answer, "message")) == NULL || *text == '\0')
+		return "Docker refused";
+	utf8_append_printable(out, text, MESSAGE_MAXIMUM);
+	return buffer_string(out);
 }
 
 static int
@@ -244,13 +235,22 @@ docker_refused(long status, const char *noun, const char *id,
 		return fail_unavailable(err);
 	if (status == 504)
 		return fail_timeout(err);
-	read_message(body, &message);
-	text = message.length ? message.bytes : "Docker refused";
+	text = read_message(body, &message);
 	/* 403: the object is in use or one of Docker's own. */
 	if (status == 409 || status == 403)
 		return error_set(err, ERR_CONFLICT, "CONFLICT", "%s", text);
 	error_set(err, ERR_UPSTREAM, "DOCKER_ERROR", "%s", text);
 	return error_detail(err, "status %ld", status);
+}
+
+int
+docker_refused_by(docker_refusal *refusal, long status,
+    const struct buffer *body, struct error *err)
+{
+	auto_buffer struct buffer message = BUFFER(3 * MESSAGE_MAXIMUM);
+
+	refusal(status, read_message(body, &message), err);
+	return -1;
 }
 
 /*
@@ -456,6 +456,8 @@ call_engine(struct docker *docker, const struct docker_call *call,
 		return -1;
 	if ((status >= 200 && status < 300) || status == 304)
 		return 0;
+	if (call->explain != NULL)
+		return docker_refused_by(call->explain, status, body, err);
 	return docker_refused(status, call->noun, call->id, body, err);
 }
 
@@ -466,7 +468,8 @@ docker_call(struct docker *docker, const struct docker_call *call,
 	struct error failure;
 	int result;
 
-	if (call->id != NULL && docker_check_id(call->id, err) < 0)
+	if (call->id != NULL && !call->is_reference &&
+	    docker_check_id(call->id, err) < 0)
 		return -1;
 	if (enter(docker, err) < 0)
 		return -1;

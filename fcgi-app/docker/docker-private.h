@@ -32,13 +32,19 @@ struct docker {
 	unsigned int readers, readers_maximum; /* of logs; 0: no limit */
 };
 
+/* What a refusal means, where docker_refused() does not know: fills err. */
+typedef void docker_refusal(
+    long status, const char *message, struct error *err);
+
 struct docker_call {
 	const char *method; /* GET, POST, DELETE */
 	const char *path;   /* what follows the version, query included */
 	int64_t timeout_ms;
-	const char *noun;    /* "container", for what is said about a 404 */
-	const char *id;      /* of the object, checked; NULL: none */
-	const char *content; /* JSON, the body of a POST; NULL: none */
+	const char *noun;        /* "container", for what is said about a 404 */
+	const char *id;          /* of the object, checked; NULL: none */
+	bool is_reference;       /* id is one of an image, checked already */
+	docker_refusal *explain; /* NULL: docker_refused() */
+	const char *content;     /* JSON, the body of a POST; NULL: none */
 	/* The Engine waits for others: a timeout says nothing about itself. */
 	bool waits_for_others;
 };
@@ -71,6 +77,10 @@ int64_t docker_row_time(struct json_object *row, const char *name);
 
 int docker_check_id(const char *id, struct error *err);
 
+/* What a registry's refusal means, by the Engine's words for it. */
+void docker_registry_refusal(
+    long status, const char *message, struct error *err);
+
 /* Appends text, percent-encoded for a query. */
 void docker_query_text(struct buffer *query, const char *text);
 
@@ -88,6 +98,7 @@ struct docker_stream {
 	void *context;
 	const char *content;        /* body of a POST; NULL: a GET */
 	struct curl_slist *headers; /* more than curl's own; NULL: none */
+	docker_refusal *explain;    /* NULL: docker_refused() */
 	bool ended;   /* the end came, or on_bytes wants no more */
 	bool refused; /* the Engine answered with an error, now in err */
 	struct error err;
@@ -136,6 +147,8 @@ void docker_post(CURL *easy, const char *content);
 int docker_transfer_failed(
     struct docker *docker, CURL *easy, CURLcode code, struct error *err);
 int docker_refused(long status, const char *noun, const char *id,
+    const struct buffer *body, struct error *err);
+int docker_refused_by(docker_refusal *refusal, long status,
     const struct buffer *body, struct error *err);
 
 #endif

@@ -24,6 +24,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "docker/reference.h"
 #include "json/json.h"
 
 #include <stdatomic.h>
@@ -204,6 +205,81 @@ struct docker_image {
 };
 int docker_image_list(struct docker *docker, struct arena *arena,
     struct docker_image **out, size_t *out_count, struct error *err);
+
+struct docker_image_use {
+	struct docker_image image;
+	int64_t shared_bytes; /* of its size, with other images; or 0 */
+};
+struct docker_image_usage {
+	int64_t layer_bytes; /* all that images take on the disk */
+	struct docker_image_use *images;
+	size_t count;
+};
+/*
+ * GET /system/df: may take many seconds. ERR_CONFLICT CONFLICT while another
+ * is under way.
+ */
+int docker_image_usage(struct docker *docker, struct arena *arena,
+    struct docker_image_usage *out, struct error *err);
+
+/*
+ * Removes a tag, and with its last tag the image, or by its id the image with
+ * its only tag. image is a valid reference, or an id: hexadecimal digits after
+ * "sha256:" or not. ERR_NOT_FOUND IMAGE_NOT_FOUND; ERR_CONFLICT CONFLICT: a
+ * container uses it, it has several tags or others are built on it; force
+ * overrules most of that. What went: names and ids, in the arena.
+ */
+struct docker_image_removal {
+	const char **untagged, **deleted;
+	size_t untagged_count, deleted_count;
+};
+int docker_image_remove(struct docker *docker, const char *image, bool force,
+    struct arena *arena, struct docker_image_removal *out, struct error *err);
+
+struct docker_login {
+	const char *host; /* of the registry, as in struct docker_reference */
+	const char *username, *password, *email;
+};
+
+/*
+ * Registries. What they answer is told by the Engine's words; none of it
+ * counts for the breaker.
+ *   ERR_FORBIDDEN   REGISTRY_DENIED       wrong or no credentials
+ *   ERR_UNAVAILABLE REGISTRY_UNAVAILABLE  no answer, or "not so many requests"
+ *   ERR_NOT_FOUND   IMAGE_NOT_FOUND       no such image, tag or platform
+ *   ERR_STORAGE_FULL
+ *   ERR_INVALID     INVALID_IMAGE         a reference no registry could have
+ */
+
+/* POST /auth: whether the registry takes the credentials. */
+int docker_login_check(
+    struct docker *docker, const struct docker_login *login, struct error *err);
+
+struct docker_pull_progress {
+	const char *id;         /* of the layer, or the tag, or "" */
+	const char *status;     /* "Downloading", "Pull complete", … */
+	int64_t current, total; /* bytes; 0: not said */
+};
+
+struct docker_pull {
+	const struct docker_reference *reference;
+	const struct docker_login *login; /* NULL: none */
+	int64_t
+	    idle_ms; /* without a byte that long it is broken off: 0: 120 s */
+	int64_t total_ms;          /* the same for the whole; 0: one hour */
+	const atomic_bool *cancel; /* looked at four times a second */
+	void (*on_progress)(
+	    void *context, const struct docker_pull_progress *progress);
+	void *context;
+};
+/*
+ * POST /images/create. Takes minutes. *out_is_new: layers or a newer image
+ * were fetched. The Engine stops its work when this is broken off. An answer
+ * that ends without the Engine's word that the image is there is an error.
+ * ERR_CONFLICT JOB_CANCELLED.
+ */
+int docker_image_pull(struct docker *docker, const struct docker_pull *pull,
+    bool *out_is_new, struct error *err);
 
 /* One row of GET /volumes. */
 struct docker_volume {

@@ -72,3 +72,106 @@ docker_image_list(struct docker *docker, struct arena *arena,
 	}
 	return 0;
 }
+
+static void
+read_use(
+    struct json_object *row, struct arena *arena, struct docker_image_use *out)
+{
+	read_image(row, arena, &out->image);
+	/* -1: not counted. */
+	out->shared_bytes = json_int(row, "SharedSize", 0);
+	if (out->shared_bytes < 0)
+		out->shared_bytes = 0;
+	if (out->shared_bytes > out->image.size_bytes)
+		out->shared_bytes = out->image.size_bytes;
+}
+
+int
+docker_image_usage(struct docker *docker, struct arena *arena,
+    struct docker_image_usage *out, struct error *err)
+{
+	struct docker_call call = {
+		.method = "GET",
+		/* Engines before 23 count all and ignore the type. */
+		.path = "/system/df?type=image",
+		.timeout_ms = CHANGE_TIMEOUT_MS,
+		.noun = "image",
+	};
+	struct json_object *answer, *rows;
+	size_t count, i;
+
+	if (docker_call_tree(
+		docker, &call, json_type_object, arena, &answer, err) < 0)
+		return -1;
+	rows = docker_row_list(answer, "Images", &count);
+	out->layer_bytes = json_int(answer, "LayersSize", 0);
+	out->images = arena_array(arena, count, sizeof *out->images);
+	out->count = 0;
+	for (i = 0; i < count; i++) {
+		struct docker_image_use *use = &out->images[out->count];
+
+		read_use(json_object_array_get_idx(rows, i), arena, use);
+		out->count += use->image.id[0] != '\0';
+	}
+	return 0;
+}
+
+/* The rows {"Untagged": …} or {"Deleted": …} of one kind. */
+static const char **
+read_removed(struct json_object *rows, const char *member, struct arena *arena,
+    size_t *out_count)
+{
+	size_t count = json_object_array_length(rows), i;
+	const char **names = arena_array(arena, count, sizeof *names);
+
+	*out_count = 0;
+	for (i = 0; i < count; i++) {
+		const char *name =
+		    json_text(json_object_array_get_idx(rows, i), member);
+
+		if (name != NULL)
+			names[(*out_count)++] = name;
+	}
+	return names;
+}
+
+static bool
+is_image_id(const char *image)
+{
+	size_t length;
+
+	if (strncmp(image, "sha256:", 7) == 0)
+		image += 7;
+	length = strlen(image);
+	return length >= 4 && length <= 64 &&
+	       strspn(image, "0123456789abcdef") == length;
+}
+
+int
+docker_image_remove(struct docker *docker, const char *image, bool force,
+    struct arena *arena, struct docker_image_removal *out, struct error *err)
+{
+	auto_buffer struct buffer path = BUFFER(1024);
+	struct docker_call call = {
+		.method = "DELETE",
+		.timeout_ms = CHANGE_TIMEOUT_MS,
+		.noun = "image",
+		.id = image,
+		.is_reference = true,
+	};
+	struct json_object *rows;
+
+	if (!is_image_id(image) && !docker_reference_is_valid(image))
+		return error_field(err, "id", "INVALID_IMAGE",
+		    "id must be an image's id, or " REFERENCE_EXPECTED);
+	buffer_printf(&path, "/images/%s?force=%d", image, force);
+	call.path = path.bytes;
+	if (docker_call_tree(
+		docker, &call, json_type_array, arena, &rows, err) < 0)
+		return -1;
+	out->untagged =
+	    read_removed(rows, "Untagged", arena, &out->untagged_count);
+	out->deleted =
+	    read_removed(rows, "Deleted", arena, &out->deleted_count);
+	return 0;
+}

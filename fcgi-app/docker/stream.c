@@ -79,6 +79,17 @@ docker_stream_close(struct docker_stream *stream)
 	buffer_clear(&stream->refusal);
 }
 
+static void
+refuse(struct docker_stream *stream, long status)
+{
+	if (stream->explain != NULL)
+		docker_refused_by(
+		    stream->explain, status, &stream->refusal, &stream->err);
+	else
+		docker_refused(status, stream->noun, stream->id,
+		    &stream->refusal, &stream->err);
+}
+
 /* What the end of one transfer means; -1 when it broke. */
 static int
 end_stream(struct docker *docker, struct docker_stream *stream, CURLcode code,
@@ -97,8 +108,7 @@ end_stream(struct docker *docker, struct docker_stream *stream, CURLcode code,
 	}
 	if (code == CURLE_OK || (status != 0 && status != 200)) {
 		stream->refused = true;
-		docker_refused(status, stream->noun, stream->id,
-		    &stream->refusal, &stream->err);
+		refuse(stream, status);
 		return 0;
 	}
 	if (code == CURLE_WRITE_ERROR) {
