@@ -2,8 +2,10 @@
 
 #include "app.h"
 #include "base/clock.h"
+#include "http/authenticate.h"
 #include "http/connection.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -162,4 +164,20 @@ stream_keep_alive(struct stream *stream)
 		return 0;
 	buffer_text(&text, ": ping\n\n");
 	return send_text(stream, &text);
+}
+
+static bool
+has_gone(const struct stream *stream)
+{
+	struct pollfd poller = { .fd = connection_fd(stream->connection),
+		.events = POLLRDHUP };
+
+	return poll(&poller, 1, 0) > 0;
+}
+
+bool
+stream_goes_on(struct stream *stream, struct request *request)
+{
+	return !atomic_load(&request->app->stopping) && !has_gone(stream) &&
+	       authenticate_still(request) && stream_keep_alive(stream) == 0;
 }

@@ -11,6 +11,7 @@
 #include "http/reply.h"
 #include "http/request.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -44,5 +45,11 @@ int stream_send(struct stream *stream, const char *id, const char *event,
     const char *data, size_t length);
 /* A comment, when nothing was sent for STREAM_HEARTBEAT_MS. */
 int stream_keep_alive(struct stream *stream);
+
+/*
+ * To be asked about every second: keeps the stream alive; false when the
+ * client has gone, its key is no longer in force, or the process ends.
+ */
+bool stream_goes_on(struct stream *stream, struct request *request);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "store/events.h"
 #include "store/store-private.h"
 
 #include <pthread.h>
@@ -15,11 +16,12 @@
 struct store_watch {
 	char *directory;
 	pthread_mutex_t lock; /* of all that follows */
-	pthread_cond_t changed, needed;
+	pthread_cond_t changed, happened, needed;
 	pthread_t thread;
 	bool started, ending;
 	size_t waiting;
-	uint64_t version;
+	uint64_t version, wakes;
+	int64_t newest; /* number of an event; 0: not known */
 };
 
 struct store_watch *
@@ -33,6 +35,7 @@ store_watch_new(const char *directory)
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&watch->changed, &monotonic);
+	pthread_cond_init(&watch->happened, &monotonic);
 	pthread_cond_init(&watch->needed, &monotonic);
 	pthread_condattr_destroy(&monotonic);
 	return watch;
@@ -50,6 +53,7 @@ store_watch_free(struct store_watch *watch)
 	if (watch->started)
 		pthread_join(watch->thread, NULL);
 	pthread_cond_destroy(&watch->needed);
+	pthread_cond_destroy(&watch->happened);
 	pthread_cond_destroy(&watch->changed);
 	pthread_mutex_destroy(&watch->lock);
 	free(watch->directory);
@@ -119,6 +123,27 @@ is_needed(struct store_watch *watch)
 	return !ending;
 }
 
+/* A newest event that cannot be read is one: who waits finds out. */
+static void
+tell(struct store_watch *watch, struct store *store)
+{
+	int64_t oldest, newest;
+	struct error ignored;
+
+	if (store == NULL ||
+	    store_event_range(store, &oldest, &newest, &ignored) < 0) {
+		store_watch_wake(watch);
+		return;
+	}
+	pthread_mutex_lock(&watch->lock);
+	watch->version++;
+	pthread_cond_broadcast(&watch->changed);
+	if (watch->newest != newest)
+		pthread_cond_broadcast(&watch->happened);
+	watch->newest = newest;
+	pthread_mutex_unlock(&watch->lock);
+}
+
 static void *
 run_watch(void *context)
 {
@@ -128,7 +153,7 @@ run_watch(void *context)
 
 	while (is_needed(watch)) {
 		if (look(watch, &store, &known))
-			store_watch_wake(watch);
+			tell(watch, store);
 		clock_sleep_ms(INTERVAL_MS);
 	}
 	store_close(store);
@@ -157,8 +182,8 @@ begin_waiting(struct store_watch *watch)
 		pthread_cond_signal(&watch->needed);
 }
 
-void
-store_watch_wait(struct store_watch *watch, uint64_t seen, int64_t timeout_ms)
+static struct timespec
+time_after(int64_t timeout_ms)
 {
 	struct timespec until;
 
@@ -169,6 +194,14 @@ store_watch_wait(struct store_watch *watch, uint64_t seen, int64_t timeout_ms)
 		until.tv_nsec -= 1000000000;
 		until.tv_sec++;
 	}
+	return until;
+}
+
+void
+store_watch_wait(struct store_watch *watch, uint64_t seen, int64_t timeout_ms)
+{
+	struct timespec until = time_after(timeout_ms);
+
 	pthread_mutex_lock(&watch->lock);
 	begin_waiting(watch);
 	while (watch->version == seen && pthread_cond_timedwait(&watch->changed,
@@ -179,10 +212,30 @@ store_watch_wait(struct store_watch *watch, uint64_t seen, int64_t timeout_ms)
 }
 
 void
+store_watch_wait_event(
+    struct store_watch *watch, int64_t after, int64_t timeout_ms)
+{
+	struct timespec until = time_after(timeout_ms);
+	uint64_t wakes;
+
+	pthread_mutex_lock(&watch->lock);
+	begin_waiting(watch);
+	wakes = watch->wakes;
+	while (
+	    watch->newest <= after && watch->wakes == wakes &&
+	    pthread_cond_timedwait(&watch->happened, &watch->lock, &until) == 0)
+		;
+	watch->waiting--;
+	pthread_mutex_unlock(&watch->lock);
+}
+
+void
 store_watch_wake(struct store_watch *watch)
 {
 	pthread_mutex_lock(&watch->lock);
 	watch->version++;
+	watch->wakes++;
 	pthread_cond_broadcast(&watch->changed);
+	pthread_cond_broadcast(&watch->happened);
 	pthread_mutex_unlock(&watch->lock);
 }

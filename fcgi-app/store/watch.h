@@ -30,6 +30,13 @@ uint64_t store_watch_version(struct store_watch *watch);
 void store_watch_wait(
     struct store_watch *watch, uint64_t seen, int64_t timeout_ms);
 
+/*
+ * The same for events (store/events.h): returns when there is one with a higher
+ * number than after. A commit without an event wakes nobody here.
+ */
+void store_watch_wait_event(
+    struct store_watch *watch, int64_t after, int64_t timeout_ms);
+
 /* Everybody who waits goes on. */
 void store_watch_wake(struct store_watch *watch);
 

@@ -97,7 +97,8 @@ put_container(struct fixture *f, const char *id, const char *project,
 		.project = project,
 		.service = "web",
 		.ports = "[]",
-		.networks = "{}",
+		.networks = "[]",
+		.mounts = "[]",
 		.labels = "{}" };
 	bool changed = false;
 
@@ -346,6 +347,40 @@ whoever_waits_hears_of_a_commit(void **state)
 	store_watch_free(watch);
 }
 
+static void *
+wait_for_event(void *context)
+{
+	struct waiter *waiter = context;
+
+	store_watch_wait_event(waiter->watch, (int64_t)waiter->seen, 20000);
+	atomic_store(&waiter->done, true);
+	return NULL;
+}
+
+static void
+only_an_event_ends_the_wait_for_one(void **state)
+{
+	struct fixture *f = *state;
+	struct store_watch *watch = store_watch_new(f->scratch.path);
+	struct waiter waiter = { .watch = watch };
+	struct job job = insert_job(f);
+	int64_t oldest, newest;
+	pthread_t thread;
+
+	store_event_range(f->store, &oldest, &newest, &f->err);
+	store_watch_wait_event(watch, newest - 1, 5000);
+	waiter.seen = (uint64_t)newest;
+	assert_int_equal(
+	    pthread_create(&thread, NULL, wait_for_event, &waiter), 0);
+	store_job_output(f->store, job.id, "text", &f->err);
+	clock_sleep_ms(200);
+	assert_false(atomic_load(&waiter.done));
+	store_job_start(f->store, job.id, &f->err);
+	pthread_join(thread, NULL);
+	assert_true(atomic_load(&waiter.done));
+	store_watch_free(watch);
+}
+
 static void
 a_wait_ends_by_its_time_and_by_a_wake(void **state)
 {
@@ -397,6 +432,7 @@ main(void)
 		TEST(the_oldest_are_forgotten_and_numbers_go_on),
 		TEST(a_key_is_free_again_after_a_day),
 		TEST(whoever_waits_hears_of_a_commit),
+		TEST(only_an_event_ends_the_wait_for_one),
 		TEST(a_wait_ends_by_its_time_and_by_a_wake),
 		TEST(a_database_that_is_not_there_does_not_hold_anybody),
 	};
