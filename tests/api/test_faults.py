@@ -309,6 +309,58 @@ def test_what_happens_while_docker_is_away_is_seen_afterwards(
     )
 
 
+LISTS = ("containers", "images", "volumes", "networks")
+
+
+def test_the_lists_of_docker_say_that_it_is_away_and_come_back(
+        api, anonymous, engine, service):
+    engine.run("volume", "create", "kept")
+    engine.run("create", "--name", "kept", "-v", "kept:/data", "test/web:1")
+    tags = {}
+    for name in LISTS:
+        answer = api.get(f"/{name}")
+        assert answer.status == 200, answer
+        tags[name] = answer.header("ETag")
+    engine.stop()
+    try:
+        wait_until(
+            lambda: anonymous.get("/health").json["status"] == "degraded", 8
+        )
+        paths = [f"/{name}" for name in LISTS] + [
+            "/containers/kept", "/containers/stats", "/containers/kept/stats",
+            "/images/test%2Fweb:1", "/volumes/kept", "/networks/bridge",
+        ]
+        for path in paths:
+            etag = tags.get(path[1:])
+            answer = api.get(path, headers={"If-None-Match": etag})
+            assert_error(answer, 503, "DOCKER_UNAVAILABLE")
+            assert answer.header("ETag") is None
+            assert answer.seconds < 1
+    finally:
+        engine.start()
+    # Nothing in between: the first answer is already the new truth.
+    first = {}
+    for name in LISTS:
+        first[name] = wait_until(
+            lambda: (lambda one: one if one.status == 200 else None)(
+                api.get(f"/{name}")), 15)
+        assert first[name].header("ETag") != tags[name]
+    try:
+        kept = [one for one in first["volumes"].json["data"]
+                if one["name"] == "kept"]
+        assert kept[0]["containers"] == ["kept"]
+        assert {one["Id"] for one in engine.containers()} >= {
+            api.get("/containers/kept").json["container"]["full_id"]}
+        assert len(first["images"].json["data"]) == len(
+            engine.api("/images/json"))
+        assert {one["full_id"] for one in first["networks"].json["data"]} == {
+            one["Id"] for one in engine.api("/networks")}
+    finally:
+        engine.run("rm", "-f", "kept")
+        engine.run("volume", "rm", "kept")
+    service.wait_until_ready()
+
+
 def test_an_engine_that_hangs_does_not_hang_the_service(
         api, anonymous, running, service, engine):
     engine.freeze()
