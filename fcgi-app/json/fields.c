@@ -52,6 +52,114 @@ decode_integer(const struct field *field, struct json_object *value, char *at,
 }
 
 static int
+decode_number(const struct field *field, struct json_object *value, char *at,
+    const char *path, struct error *err)
+{
+	double number;
+
+	if (!json_object_is_type(value, json_type_int) &&
+	    !json_object_is_type(value, json_type_double))
+		return error_field(
+		    err, path, field->code, "%s must be a number", path);
+	number = json_object_get_double(value);
+	if (!(number >= (double)field->minimum &&
+		number <= (double)field->maximum))
+		return error_field(err, path, field->code,
+		    "%s must be %lld to %lld", path, (long long)field->minimum,
+		    (long long)field->maximum);
+	*(double *)(void *)at = number;
+	return 0;
+}
+
+static int
+check_text(const struct field *field, struct json_object *value,
+    const char *path, struct error *err)
+{
+	if (!json_object_is_type(value, json_type_string))
+		return error_field(
+		    err, path, NULL, "%s must be a string", path);
+	if (json_object_get_string_len(value) > field->maximum)
+		return error_field(err, path, NULL,
+		    "%s is longer than %lld bytes", path,
+		    (long long)field->maximum);
+	return 0;
+}
+
+static int
+check_map(const struct field *field, struct json_object *map, const char *path,
+    struct error *err)
+{
+	char name_path[192];
+
+	if ((size_t)json_object_object_length(map) > field->count_maximum)
+		return error_field(err, path, NULL,
+		    "%s has more than %zu members", path, field->count_maximum);
+	json_object_object_foreach(map, name, value)
+	{
+		size_t length = strlen(name);
+
+		if (length < 1 || length > MAP_NAME_MAXIMUM)
+			return error_field(err, path, NULL,
+			    "names in %s must have 1 to %d bytes", path,
+			    MAP_NAME_MAXIMUM);
+		if (field->is_valid != NULL && !field->is_valid(name))
+			return error_field(err, path, NULL,
+			    "names in %s must be %s", path, field->expected);
+		snprintf(
+		    name_path, sizeof name_path, "%.100s.%.60s", path, name);
+		if (check_text(field, value, name_path, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+decode_map(const struct field *field, struct json_object *value, char *at,
+    const char *path, struct error *err)
+{
+	if (!json_object_is_type(value, json_type_object))
+		return error_field(
+		    err, path, NULL, "%s must be an object", path);
+	if (check_map(field, value, path, err) < 0)
+		return -1;
+	*(struct json_object **)(void *)at = value;
+	return 0;
+}
+
+static int
+decode_strings(const struct field *field, struct json_object *value,
+    struct arena *arena, char *out, const char *path, struct error *err)
+{
+	size_t count, i;
+	const char **strings;
+	char element_path[128];
+
+	if (!json_object_is_type(value, json_type_array))
+		return error_field(
+		    err, path, NULL, "%s must be an array", path);
+	count = json_object_array_length(value);
+	if (count > field->count_maximum)
+		return error_field(err, path, NULL,
+		    "%s has more than %zu elements", path,
+		    field->count_maximum);
+	strings = arena_array(arena, count + 1, sizeof *strings);
+	for (i = 0; i < count; i++) {
+		struct json_object *element =
+		    json_object_array_get_idx(value, i);
+
+		snprintf(
+		    element_path, sizeof element_path, "%.100s[%zu]", path, i);
+		if (check_text(field, element, element_path, err) < 0)
+			return -1;
+		strings[i] =
+		    arena_strdup(arena, json_object_get_string(element));
+	}
+	*(const char *const **)(void *)(out + field->offset) = strings;
+	*(size_t *)(void *)(out + field->count_offset) = count;
+	return 0;
+}
+
+static int
 decode_list(const struct field *field, struct json_object *value,
     struct arena *arena, char *out, const char *path, struct error *err)
 {
@@ -102,6 +210,12 @@ decode_field(const struct field *field, struct json_object *value,
 		return 0;
 	case FIELD_INTEGER:
 		return decode_integer(field, value, at, path, err);
+	case FIELD_NUMBER:
+		return decode_number(field, value, at, path, err);
+	case FIELD_MAP:
+		return decode_map(field, value, at, path, err);
+	case FIELD_STRINGS:
+		return decode_strings(field, value, arena, out, path, err);
 	case FIELD_OBJECT:
 		if (!json_object_is_type(value, json_type_object))
 			return error_field(

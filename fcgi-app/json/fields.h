@@ -33,14 +33,18 @@ enum field_type {
 	FIELD_STRING,
 	FIELD_BOOL,
 	FIELD_INTEGER,
-	FIELD_OBJECT, /* any object, handed on as json */
-	FIELD_LIST,   /* of objects, each decoded by a table of its own */
+	FIELD_NUMBER,  /* an integer or one with a fraction */
+	FIELD_OBJECT,  /* any object, handed on as json */
+	FIELD_MAP,     /* an object of strings, handed on as json */
+	FIELD_STRINGS, /* an array of strings */
+	FIELD_LIST,    /* of objects, each decoded by a table of its own */
 };
 
 enum field_presence { OPTIONAL, REQUIRED };
 
 #define STRING_MAXIMUM (64 * 1024)
 #define LIST_MAXIMUM 1000
+#define MAP_NAME_MAXIMUM 255
 
 struct field {
 	const char *name;
@@ -50,7 +54,8 @@ struct field {
 	bool (*is_valid)(const char *text); /* strings; may be NULL */
 	const char *expected; /* "1 to 63 of a-z, 0-9": what is_valid wants */
 	const char *code;     /* when is_valid says no; NULL: INVALID_REQUEST */
-	int64_t minimum, maximum;   /* integers; maximum: bytes of a string */
+	int64_t minimum, maximum;   /* numbers; maximum: bytes of a string */
+	size_t count_maximum;       /* of strings and of a map */
 	const struct field *fields; /* of a list's elements */
 	size_t element_size, count_offset;
 };
@@ -119,11 +124,38 @@ struct field {
 		.offset = FIELD_OFFSET(type_, member_, int64_t),              \
 		.code = (code_), .minimum = (minimum_), .maximum = (maximum_) \
 	}
+#define NUMBER_FIELD(type_, member_, presence_, minimum_, maximum_) \
+	{                                                           \
+		.name = #member_, .type = FIELD_NUMBER,             \
+		.presence = (presence_),                            \
+		.offset = FIELD_OFFSET(type_, member_, double),     \
+		.minimum = (minimum_), .maximum = (maximum_)        \
+	}
 #define OBJECT_FIELD(type_, member_, presence_)                              \
 	{                                                                    \
 		.name = #member_, .type = FIELD_OBJECT,                      \
 		.presence = (presence_),                                     \
 		.offset = FIELD_OFFSET(type_, member_, struct json_object *) \
+	}
+/* Names of 1 to 255 bytes; is_valid looks at these. */
+#define MAP_FIELD(type_, member_, presence_, count_maximum_, maximum_bytes_,   \
+    is_valid_, expected_)                                                      \
+	{                                                                      \
+		.name = #member_, .type = FIELD_MAP, .presence = (presence_),  \
+		.offset = FIELD_OFFSET(type_, member_, struct json_object *),  \
+		.is_valid = (is_valid_), .expected = (expected_),              \
+		.maximum = (maximum_bytes_), .count_maximum = (count_maximum_) \
+	}
+/* NULL-ended in the struct: const char *const *name; size_t name_count; */
+#define STRINGS_FIELD(                                                       \
+    type_, member_, presence_, count_maximum_, maximum_bytes_)               \
+	{                                                                    \
+		.name = #member_, .type = FIELD_STRINGS,                     \
+		.presence = (presence_),                                     \
+		.offset = FIELD_OFFSET(type_, member_, const char *const *), \
+		.maximum = (maximum_bytes_),                                 \
+		.count_maximum = (count_maximum_),                           \
+		.count_offset = FIELD_OFFSET(type_, member_##_count, size_t) \
 	}
 #define LIST_FIELD(type_, member_, presence_, element_, fields_)               \
 	{                                                                      \
@@ -135,7 +167,7 @@ struct field {
 
 /*
  * Decodes object into *out, whose members keep their value where the object
- * has none. Strings and lists live in the arena; objects are borrowed.
+ * has none. Strings and lists live in the arena; objects and maps are borrowed.
  */
 int fields_decode(const struct field *fields, struct json_object *object,
     struct arena *arena, void *out, struct error *err);

@@ -28,6 +28,10 @@ struct input {
 	struct json_object *metadata;
 	struct variable *variables;
 	size_t variables_count;
+	double share;
+	struct json_object *labels;
+	const char *const *words;
+	size_t words_count;
 };
 
 static bool
@@ -57,6 +61,10 @@ static const struct field input_fields[] = {
 	OBJECT_FIELD(struct input, metadata, OPTIONAL),
 	LIST_FIELD(struct input, variables, OPTIONAL, struct variable,
 	    variable_fields),
+	NUMBER_FIELD(struct input, share, OPTIONAL, 0, 4),
+	MAP_FIELD(
+	    struct input, labels, OPTIONAL, 2, 3, is_lower_case, "of a to z"),
+	STRINGS_FIELD(struct input, words, OPTIONAL, 2, 3),
 	{ 0 },
 };
 
@@ -352,6 +360,83 @@ a_string_has_64_kib_and_no_more(void **state)
 }
 
 static void
+numbers_with_a_fraction_arrive(void **state)
+{
+	static const struct refusal cases[] = {
+		{ NAMED("\"share\":\"1\""), "share", "INVALID_REQUEST",
+		    "share must be a number" },
+		{ NAMED("\"share\":true"), "share", "INVALID_REQUEST",
+		    "share must be a number" },
+		{ NAMED("\"share\":4.0001"), "share", "INVALID_REQUEST",
+		    "share must be 0 to 4" },
+		{ NAMED("\"share\":-0.1"), "share", "INVALID_REQUEST",
+		    "share must be 0 to 4" },
+	};
+	struct fixture *f = *state;
+
+	assert_int_equal(decode(f, NAMED("\"share\":0.25")), 0);
+	assert_true(f->input.share == 0.25);
+	assert_int_equal(decode(f, NAMED("\"share\":4")), 0);
+	assert_true(f->input.share == 4);
+	assert_refusals(f, cases, COUNT(cases));
+}
+
+static void
+strings_end_with_null(void **state)
+{
+	static const struct refusal cases[] = {
+		{ NAMED("\"words\":\"a\""), "words", "INVALID_REQUEST",
+		    "words must be an array" },
+		{ NAMED("\"words\":[1]"), "words[0]", "INVALID_REQUEST",
+		    "words[0] must be a string" },
+		{ NAMED("\"words\":[\"a\",null]"), "words[1]",
+		    "INVALID_REQUEST", "words[1] must be a string" },
+		{ NAMED("\"words\":[\"a\",\"1234\"]"), "words[1]",
+		    "INVALID_REQUEST", "words[1] is longer than 3 bytes" },
+		{ NAMED("\"words\":[\"\",\"\",\"\"]"), "words",
+		    "INVALID_REQUEST", "words has more than 2 elements" },
+	};
+	struct fixture *f = *state;
+
+	assert_int_equal(decode(f, NAMED("\"words\":[\"\",\"a b\"]")), 0);
+	assert_int_equal(f->input.words_count, 2);
+	assert_string_equal(f->input.words[0], "");
+	assert_string_equal(f->input.words[1], "a b");
+	assert_null(f->input.words[2]);
+	assert_int_equal(decode(f, NAMED("\"words\":[]")), 0);
+	assert_null(f->input.words[0]);
+	assert_refusals(f, cases, COUNT(cases));
+}
+
+static void
+a_map_has_strings_alone(void **state)
+{
+	static const struct refusal cases[] = {
+		{ NAMED("\"labels\":[]"), "labels", "INVALID_REQUEST",
+		    "labels must be an object" },
+		{ NAMED("\"labels\":{\"a\":1}"), "labels.a", "INVALID_REQUEST",
+		    "labels.a must be a string" },
+		{ NAMED("\"labels\":{\"a\":null}"), "labels.a",
+		    "INVALID_REQUEST", "labels.a must be a string" },
+		{ NAMED("\"labels\":{\"a\":\"1234\"}"), "labels.a",
+		    "INVALID_REQUEST", "labels.a is longer than 3 bytes" },
+		{ NAMED("\"labels\":{\"A\":\"\"}"), "labels", "INVALID_REQUEST",
+		    "names in labels must be of a to z" },
+		{ NAMED("\"labels\":{\"\":\"\"}"), "labels", "INVALID_REQUEST",
+		    "names in labels must have 1 to 255 bytes" },
+		{ NAMED("\"labels\":{\"a\":\"\",\"b\":\"\",\"c\":\"\"}"),
+		    "labels", "INVALID_REQUEST",
+		    "labels has more than 2 members" },
+	};
+	struct fixture *f = *state;
+
+	assert_int_equal(
+	    decode(f, NAMED("\"labels\":{\"a\":\"123\",\"b\":\"\"}")), 0);
+	assert_string_equal(json_text(f->input.labels, "a"), "123");
+	assert_refusals(f, cases, COUNT(cases));
+}
+
+static void
 the_body_must_be_an_object(void **state)
 {
 	static const char *const texts[] = { "[]", "null", "1", "\"x\"", "true",
@@ -383,6 +468,9 @@ main(void)
 		TEST(elements_of_lists_are_named_by_their_number),
 		TEST(a_list_has_1000_elements_and_no_more),
 		TEST(a_string_has_64_kib_and_no_more),
+		TEST(numbers_with_a_fraction_arrive),
+		TEST(strings_end_with_null),
+		TEST(a_map_has_strings_alone),
 		TEST(the_body_must_be_an_object),
 	};
 
