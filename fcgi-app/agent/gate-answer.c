@@ -46,6 +46,31 @@ read_head(const char *answer, size_t length, const char **out_body)
 	return status;
 }
 
+static void
+copy_number(struct json_object *from, struct json_object *to, const char *name)
+{
+	json_put_integer(to, name, json_int(from, name, 0));
+}
+
+/* What the container may use, and when it is started again. */
+static struct json_object *
+reduce_host(struct json_object *host)
+{
+	struct json_object *out = json_object_new_object();
+	struct json_object *policy = json_object_new_object();
+
+	copy_number(host, out, "Memory");
+	copy_number(host, out, "MemorySwap");
+	copy_number(host, out, "NanoCpus");
+	copy_number(host, out, "CpuQuota");
+	copy_number(host, out, "CpuPeriod");
+	copy_number(host, out, "CpuShares");
+	json_put_text(policy, "Name",
+	    json_text(json_member(host, "RestartPolicy"), "Name"));
+	json_put(out, "RestartPolicy", policy);
+	return out;
+}
+
 /* What a worker may know; everything else may hold secrets. */
 static struct json_object *
 reduce(struct json_object *container)
@@ -65,6 +90,8 @@ reduce(struct json_object *container)
 	    out_state, "Running", json_boolean(state, "Running", false));
 	json_put_integer(out_state, "ExitCode", json_int(state, "ExitCode", 0));
 	json_put(out, "State", out_state);
+	json_put(out, "HostConfig",
+	    reduce_host(json_member(container, "HostConfig")));
 	return out;
 }
 

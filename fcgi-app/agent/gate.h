@@ -17,7 +17,8 @@
  *
  * An inspected container has secrets: its environment, its command line, the
  * output of its health checks. Its answer is therefore made anew from
- * Id, Name, Config.Tty and of State: Status, Running and ExitCode.
+ * Id, Name, Config.Tty, of State: Status, Running and ExitCode, and of
+ * HostConfig the limits of memory and cores and the restart policy's name.
  *
  * Other answers are relayed as they come, 16 KiB at a time: a client that
  * does not take those within 30 s is closed, and when it goes away, so does

@@ -398,7 +398,11 @@ an_inspection_keeps_its_secrets(void **state)
 		    "\r\n{\"Id\":\"abc\",\"Name\":\"/c\",\"Args\":[\"pw\"],"
 		    "\"State\":{\"Status\":\"running\",\"Running\":true,"
 		    "\"ExitCode\":3,\"Health\":{\"Log\":\"pw\"}},"
-		    "\"Config\":{\"Env\":[\"PASSWORD=pw\"],\"Tty\":true}}",
+		    "\"Config\":{\"Env\":[\"PASSWORD=pw\"],\"Tty\":true},"
+		    "\"HostConfig\":{\"Binds\":[\"/pw:/pw\"],\"Memory\":10,"
+		    "\"NanoCpus\":500000000,\"RestartPolicy\":{\"Name\":"
+		    "\"always\",\"MaximumRetryCount\":0},"
+		    "\"LogConfig\":{\"Config\":{\"token\":\"pw\"}}}}",
 		.chop = 3,
 		.after = ENGINE_CLOSE });
 	answer = ask(f, "GET /v1.41/containers/c/json" END);
@@ -406,7 +410,10 @@ an_inspection_keeps_its_secrets(void **state)
 	assert_string_equal(strstr(answer, "\r\n\r\n") + 4,
 	    "{\"Id\":\"abc\",\"Name\":\"/c\",\"Config\":{\"Tty\":true},"
 	    "\"State\":{\"Status\":\"running\",\"Running\":true,"
-	    "\"ExitCode\":3}}");
+	    "\"ExitCode\":3},\"HostConfig\":{\"Memory\":10,"
+	    "\"MemorySwap\":0,\"NanoCpus\":500000000,\"CpuQuota\":0,"
+	    "\"CpuPeriod\":0,\"CpuShares\":0,"
+	    "\"RestartPolicy\":{\"Name\":\"always\"}}}");
 }
 
 static void
