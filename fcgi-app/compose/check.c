@@ -99,20 +99,9 @@ check_known_keys(struct check *check, const struct node *mapping,
 static int
 check_label(struct check *check, const struct node *node, const char *name)
 {
-	static const char *const reserved[] = { "com.docker.compose",
-		"com.docker.stack", "com.docker.swarm", NULL };
-	size_t i;
-
-	for (i = 0; reserved[i] != NULL; i++) {
-		size_t length = strlen(reserved[i]);
-
-		if (strncasecmp(name, reserved[i], length) == 0 &&
-		    (name[length] == '.' || name[length] == '\0' ||
-			name[length] == '='))
-			return check_refuse(check, node, "labels",
-			    "labels of Compose and Docker are theirs");
-	}
-	return 0;
+	return label_is_reserved(name)
+		   ? check_refuse(check, node, "labels", LABELS_WHY)
+		   : 0;
 }
 
 static int

@@ -20,6 +20,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "compose/document.h"
+#include "json/json.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -75,6 +76,22 @@ int compose_list(struct compose *compose, struct arena *arena,
 int compose_check(struct compose *compose, const char *name, const char *text,
     size_t length, const char *environment, struct arena *arena,
     struct document **out, struct error *err);
+
+/*
+ * A volume or a network that is made without a document: the policy is the one
+ * for documents, with the same keys (volume_driver, volume_driver_opts,
+ * network_driver, labels). ERR_FORBIDDEN VOLUME_POLICY or NETWORK_POLICY, with
+ * the field.
+ */
+struct compose_resource {
+	const char *driver;
+	bool has_options;           /* for its driver */
+	struct json_object *labels; /* an object, or NULL */
+};
+int compose_check_volume(const struct compose *compose,
+    const struct compose_resource *volume, struct error *err);
+int compose_check_network(const struct compose *compose,
+    const struct compose_resource *network, struct error *err);
 
 /*
  * Variables from "KEY=value" lines: blank and '#' lines skipped, an "export "

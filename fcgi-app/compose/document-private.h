@@ -142,6 +142,16 @@ int check_invalid(struct check *check, const struct node *node,
 int check_refuse(struct check *check, const struct node *node, const char *key,
     const char *why);
 
+/* resources.c: volumes and networks, in a document or without one. */
+bool label_is_reserved(const char *name);
+bool volume_driver_is_harmless(const char *driver);
+bool network_driver_is_harmless(const char *driver);
+#define LABELS_WHY "labels of Compose and Docker are theirs"
+#define VOLUME_DRIVER_WHY "only local"
+/* With them a volume is a bind mount of anything. */
+#define VOLUME_OPTIONS_WHY "they can mount directories of the host"
+#define NETWORK_DRIVER_WHY "only bridge and overlay"
+
 bool policy_allows(const struct compose_policy *policy, const char *key);
 /* Neither missing, null nor a plain or quoted "false". */
 bool node_is_set(const struct node *node);

@@ -106,11 +106,9 @@ check_network(struct check *check, const struct entry *entry)
 		return -1;
 	if (!node_is_null(driver) &&
 	    (driver->type != NODE_SCALAR ||
-		(strcmp(driver->text, "bridge") != 0 &&
-		    strcmp(driver->text, "default") != 0 &&
-		    strcmp(driver->text, "overlay") != 0)) &&
-	    check_refuse(
-		check, driver, "network_driver", "only bridge and overlay") < 0)
+		!network_driver_is_harmless(driver->text)) &&
+	    check_refuse(check, driver, "network_driver", NETWORK_DRIVER_WHY) <
+		0)
 		return -1;
 	driver = node_member(ipam, "driver");
 	if (!node_is_null(driver) &&
@@ -141,15 +139,13 @@ check_volume_definition(struct check *check, const struct entry *entry)
 
 	if (!node_is_null(driver) &&
 	    (driver->type != NODE_SCALAR ||
-		(strcmp(driver->text, "local") != 0 &&
-		    strcmp(driver->text, "default") != 0)) &&
-	    check_refuse(check, driver, "volume_driver", "only local") < 0)
+		!volume_driver_is_harmless(driver->text)) &&
+	    check_refuse(check, driver, "volume_driver", VOLUME_DRIVER_WHY) < 0)
 		return -1;
-	/* With them a volume is a bind mount of anything. */
 	if (!node_is_null(options) &&
 	    (options->type == NODE_SCALAR || options->count > 0) &&
-	    check_refuse(check, options, "volume_driver_opts",
-		"they can mount directories of the host") < 0)
+	    check_refuse(
+		check, options, "volume_driver_opts", VOLUME_OPTIONS_WHY) < 0)
 		return -1;
 	return 0;
 }

@@ -7,7 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "compose/document.h"
+#include "compose/compose.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -617,6 +617,77 @@ ten_thousand_mounts_are_compared_quickly(void **state)
 	buffer_clear(&text);
 }
 
+static int
+check_resource(const char *driver, bool has_options, const char *labels,
+    bool is_network, const struct compose_policy *policy, struct error *err)
+{
+	auto_json struct json_object *object = NULL;
+	struct compose_resource resource = { .driver = driver,
+		.has_options = has_options };
+	struct compose *compose;
+	int result;
+
+	memset(err, 0, sizeof *err);
+	assert_int_equal(compose_open("/tmp", policy, false, &compose, err), 0);
+	if (labels != NULL)
+		assert_int_equal(
+		    json_parse_trusted(labels, strlen(labels), &object, err),
+		    0);
+	resource.labels = object;
+	result = is_network ? compose_check_network(compose, &resource, err)
+			    : compose_check_volume(compose, &resource, err);
+	compose_close(compose);
+	return result;
+}
+
+static void
+volumes_and_networks_without_a_document_have_the_same_policy(void **state)
+{
+	static const struct {
+		const char *driver;
+		bool has_options;
+		const char *labels;
+		bool is_network;
+		const char *field, *allow;
+	} cases[] = {
+		{ "rexray", false, NULL, false, "driver", "volume_driver" },
+		{ "local", true, NULL, false, "driver_opts",
+		    "volume_driver_opts" },
+		{ "local", false, "{\"com.docker.compose.project\":\"a\"}",
+		    false, "labels", "labels" },
+		{ "macvlan", false, NULL, true, "driver", "network_driver" },
+		{ "host", false, NULL, true, "driver", "network_driver" },
+		{ "bridge", false, "{\"x\":\"\",\"COM.docker.stack\":\"\"}",
+		    true, "labels", "labels" },
+	};
+	struct error err;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		const char *const allow[] = { cases[i].allow, NULL };
+		const struct compose_policy policy = { .allow = allow };
+
+		assert_int_equal(
+		    check_resource(cases[i].driver, cases[i].has_options,
+			cases[i].labels, cases[i].is_network, NULL, &err),
+		    -1);
+		assert_int_equal(err.kind, ERR_FORBIDDEN);
+		assert_string_equal(err.code,
+		    cases[i].is_network ? "NETWORK_POLICY" : "VOLUME_POLICY");
+		assert_string_equal(err.field, cases[i].field);
+		assert_int_equal(
+		    check_resource(cases[i].driver, cases[i].has_options,
+			cases[i].labels, cases[i].is_network, &policy, &err),
+		    0);
+	}
+	assert_int_equal(
+	    check_resource("local", false, "{\"a\":\"b\"}", false, NULL, &err),
+	    0);
+	assert_int_equal(
+	    check_resource("bridge", false, NULL, true, NULL, &err), 0);
+}
+
 int
 main(void)
 {
@@ -633,6 +704,8 @@ main(void)
 		cmocka_unit_test(what_is_merged_and_interpolated_counts),
 		cmocka_unit_test_setup_teardown(
 		    symbolic_links_are_not_followed, make_tree, remove_tree),
+		cmocka_unit_test(
+		    volumes_and_networks_without_a_document_have_the_same_policy),
 		cmocka_unit_test(ten_thousand_mounts_are_compared_quickly),
 	};
 
