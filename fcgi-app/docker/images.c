@@ -135,18 +135,6 @@ read_removed(struct json_object *rows, const char *member, struct arena *arena,
 	return names;
 }
 
-static bool
-is_image_id(const char *image)
-{
-	size_t length;
-
-	if (strncmp(image, "sha256:", 7) == 0)
-		image += 7;
-	length = strlen(image);
-	return length >= 4 && length <= 64 &&
-	       strspn(image, "0123456789abcdef") == length;
-}
-
 int
 docker_image_remove(struct docker *docker, const char *image, bool force,
     struct arena *arena, struct docker_image_removal *out, struct error *err)
@@ -161,7 +149,7 @@ docker_image_remove(struct docker *docker, const char *image, bool force,
 	};
 	struct json_object *rows;
 
-	if (!is_image_id(image) && !docker_reference_is_valid(image))
+	if (!docker_image_is_valid(image))
 		return error_field(err, "id", "INVALID_IMAGE",
 		    "id must be an image's id, or " REFERENCE_EXPECTED);
 	buffer_printf(&path, "/images/%s?force=%d", image, force);

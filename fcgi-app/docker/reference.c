@@ -200,6 +200,41 @@ docker_registry_host_is_valid(const char *host)
 	       is_registry(host, length);
 }
 
+bool
+docker_image_is_valid(const char *text)
+{
+	const char *digits = text;
+	size_t length;
+
+	if (strncmp(text, "sha256:", 7) == 0)
+		digits += 7;
+	length = strlen(digits);
+	return (length >= 4 && length <= 64 &&
+		   strspn(digits, DIGITS "abcdef") == length) ||
+	       docker_reference_is_valid(text);
+}
+
+const char *
+docker_registry_host(const char *address, struct arena *arena)
+{
+	static const char *const hub[] = { "index." DEFAULT_HOST,
+		"registry-1." DEFAULT_HOST, "registry." DEFAULT_HOST };
+	char *host, *at;
+	size_t i;
+
+	if (strncmp(address, "https://", 8) == 0)
+		address += 8;
+	else if (strncmp(address, "http://", 7) == 0)
+		address += 7;
+	host = arena_strndup(arena, address, strcspn(address, "/"));
+	for (at = host; *at != '\0'; at++)
+		*at = (char)tolower((unsigned char)*at);
+	for (i = 0; i < sizeof hub / sizeof hub[0]; i++)
+		if (strcmp(host, hub[i]) == 0)
+			return DEFAULT_HOST;
+	return docker_registry_host_is_valid(host) ? host : NULL;
+}
+
 /* Docker Hub has several names, and images of its own below "library/". */
 static void
 name_registry(const struct parts *parts, struct arena *arena,

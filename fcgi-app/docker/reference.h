@@ -45,4 +45,15 @@ const char *docker_reference_canonical(
 /* HOST[:PORT] as in a reference: labels, or an IPv6 address in brackets. */
 bool docker_registry_host_is_valid(const char *host);
 
+/*
+ * The host that a registry's address names, in lower case, in the arena: with
+ * a scheme and a path or without ("https://index.docker.io/v1/" is docker.io).
+ * NULL when it names none.
+ */
+const char *docker_registry_host(const char *address, struct arena *arena);
+
+/* A reference or an image's id: at least four hexadecimal digits, after
+ * "sha256:" or not. */
+bool docker_image_is_valid(const char *text);
+
 #endif

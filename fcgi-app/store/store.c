@@ -21,6 +21,8 @@ static const char *const migrations[] = {
 	,
 #include "store/schema/003-docker.inc"
 	,
+#include "store/schema/004-registries.inc"
+	,
 };
 #define SCHEMA_VERSION ((int)(sizeof migrations / sizeof migrations[0]))
 

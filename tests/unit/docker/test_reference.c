@@ -72,6 +72,51 @@ hosts_are_told_from_other_texts(void **state)
 }
 
 static void
+an_address_of_a_registry_names_its_host(void **state)
+{
+	static const char *const cases[][2] = {
+		{ "ghcr.io", "ghcr.io" },
+		{ "https://ghcr.io/", "ghcr.io" },
+		{ "https://index.docker.io/v1/", "docker.io" },
+		{ "registry-1.docker.io", "docker.io" },
+		{ "http://Registry.Example:5000/v2/", "registry.example:5000" },
+		{ "127.0.0.1:5000", "127.0.0.1:5000" },
+		{ "[::1]:5000", "[::1]:5000" },
+		{ "", NULL },
+		{ "https://", NULL },
+		{ "ftp://x", NULL },
+		{ "user:password@host", NULL },
+		{ "a b", NULL },
+		{ "x\r\ny", NULL },
+	};
+	auto_arena struct arena arena = { 0 };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		const char *host = docker_registry_host(cases[i][0], &arena);
+
+		if (cases[i][1] == NULL)
+			assert_null(host);
+		else
+			assert_string_equal(host, cases[i][1]);
+	}
+}
+
+static void
+images_are_named_by_reference_or_id(void **state)
+{
+	(void)state;
+	assert_true(docker_image_is_valid("nginx"));
+	assert_true(docker_image_is_valid("abcd"));
+	assert_true(docker_image_is_valid("sha256:abcd"));
+	assert_true(docker_image_is_valid(DIGEST));
+	assert_false(docker_image_is_valid("sha256:"));
+	assert_false(docker_image_is_valid("../x"));
+	assert_false(docker_image_is_valid("a?force=1"));
+}
+
+static void
 assert_parts(const char *text, const char *host, const char *path,
     const char *tag, const char *digest, const char *canonical)
 {
@@ -215,6 +260,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(references_are_told_from_other_texts),
 		cmocka_unit_test(hosts_are_told_from_other_texts),
+		cmocka_unit_test(an_address_of_a_registry_names_its_host),
+		cmocka_unit_test(images_are_named_by_reference_or_id),
 		cmocka_unit_test(a_reference_is_cut_into_its_parts),
 		cmocka_unit_test(
 		    what_is_no_reference_is_invalid_and_names_the_field),

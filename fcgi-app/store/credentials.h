@@ -1,0 +1,84 @@
+/*
+ * Who we are at registries, and what kinds of registries there are.
+ *
+ * Passwords are not here: agent/credentials.h has them. Writes are the
+ * agent's, each within store_begin() and mirror_commit(), so that lists get a
+ * new ETag.
+ */
+#ifndef STORE_CREDENTIALS_H
+#define STORE_CREDENTIALS_H
+
+#include "base/arena.h"
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct store;
+
+#define CREDENTIALS_MAXIMUM 1000
+#define REGISTRY_TYPES_MAXIMUM 1000
+#define REGISTRY_SLUG_EXPECTED \
+	"1 to 63 of a-z, 0-9 and '-', not beginning or ending with '-'"
+
+struct registry_type {
+	const char *slug, *name;
+	const char *url_patterns;                /* JSON array of texts */
+	const char *auth_type;                   /* "basic" or "token" */
+	const char *login_url, *docs_url, *icon; /* or "" */
+	const char *host; /* of a built-in one that has a single host, or "" */
+	bool is_builtin;
+	int64_t created_at, updated_at; /* Unix seconds, 0: built in */
+};
+
+bool registry_slug_is_valid(const char *slug);
+
+/* The built-in ones first. */
+int registry_type_list(struct store *store, struct arena *arena,
+    struct registry_type **out, size_t *out_count, struct error *err);
+/* ERR_NOT_FOUND REGISTRY_NOT_FOUND. */
+int registry_type_get(struct store *store, const char *slug,
+    struct arena *arena, struct registry_type *out, struct error *err);
+/* The times are set here. ERR_CONFLICT ALREADY_EXISTS. */
+int registry_type_insert(
+    struct store *store, const struct registry_type *type, struct error *err);
+/* ERR_NOT_FOUND REGISTRY_NOT_FOUND, ERR_FORBIDDEN PROTECTED: built in. */
+int registry_type_update(
+    struct store *store, const struct registry_type *type, struct error *err);
+int registry_type_delete(
+    struct store *store, const char *slug, struct error *err);
+
+struct credential {
+	const char *id; /* 12 hex */
+	const char *name;
+	const char *registry_type; /* slug */
+	const char *host;          /* as in a reference: "ghcr.io" */
+	const char *username, *email;
+	bool is_default;                /* the one for its host */
+	int64_t secret;                 /* which of its password files */
+	int64_t created_at, updated_at; /* Unix seconds */
+};
+
+bool credential_id_is_valid(const char *id);
+
+/* By name. */
+int credential_list(struct store *store, struct arena *arena,
+    struct credential **out, size_t *out_count, struct error *err);
+/* ERR_NOT_FOUND CREDENTIAL_NOT_FOUND. */
+int credential_get(struct store *store, const char *id, struct arena *arena,
+    struct credential *out, struct error *err);
+/* The one to use for the host: the default, else the oldest. */
+int credential_find_for_host(struct store *store, const char *host,
+    struct arena *arena, struct credential *out, bool *found,
+    struct error *err);
+/*
+ * The row with its id, new or not; the times are set here. A default takes
+ * that from the others of its host. ERR_CONFLICT ALREADY_EXISTS: another has
+ * the name.
+ */
+int credential_put(
+    struct store *store, struct credential *credential, struct error *err);
+int credential_delete(struct store *store, const char *id, struct error *err);
+
+#endif
