@@ -1,6 +1,7 @@
 #include "admin/pool.h"
 
 #include "admin/admin.h"
+#include "base/limits.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -17,6 +18,10 @@
 
 /* As long as the kernel takes: net.core.somaxconn has the last word. */
 #define BACKLOG "1024"
+
+/* nginx's connection, libcurl's own, and one for each of a few containers. */
+#define FILES_PER_STREAM 16
+#define OTHER_FILES 1024
 
 static const char *
 process_count(
@@ -96,6 +101,10 @@ start(const struct settings *settings, enum pool pool, const char *program,
 
 	if (group == NULL)
 		return -1;
+	if (pool == POOL_STREAMS)
+		limits_allow_files(
+		    OTHER_FILES +
+		    FILES_PER_STREAM * (size_t)settings->api.streams);
 	command = pool_command(settings, pool, program, group, arena);
 	execve(command[0], (char *const *)command, (char *const *)environment);
 	return error_errno(err, "cannot start '%s'", command[0]);

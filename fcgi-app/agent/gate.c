@@ -20,7 +20,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define LINKS_MAXIMUM 600
 #define CHUNK_BYTES (16 * 1024)
 #define CHUNKS_AT_ONCE 4
 #define INSPECTION_MAXIMUM (1024U * 1024)
@@ -66,7 +65,7 @@ struct gate {
 	int epoll;
 	struct end listener, waker;
 	struct link *links, *dead;
-	size_t link_count;
+	size_t link_count, link_maximum;
 	int64_t tick_at_ms;
 	uint64_t refused; /* since the log last said so */
 	int64_t logged_at_ms;
@@ -409,7 +408,7 @@ add_link(struct gate *gate, int fd)
 	gate->link_count++;
 	if (set_events(gate, &link->client, EPOLLRDHUP | EPOLLIN) < 0)
 		kill_link(gate, link);
-	else if (gate->link_count > LINKS_MAXIMUM)
+	else if (gate->link_count > gate->link_maximum)
 		give_message(gate, link, 503, "Service Unavailable",
 		    "too many connections");
 }
@@ -595,12 +594,13 @@ start_thread(struct gate *gate, struct error *err)
 }
 
 int
-gate_start(const char *socket_path, const char *docker_socket, uid_t worker_uid,
-    gid_t worker_gid, struct gate **out, struct error *err)
+gate_start(const char *socket_path, const char *docker_socket, size_t maximum,
+    uid_t worker_uid, gid_t worker_gid, struct gate **out, struct error *err)
 {
 	struct gate *gate = xcalloc(1, sizeof *gate);
 
 	gate->socket_path = xstrdup(socket_path);
+	gate->link_maximum = maximum;
 	gate->worker_uid = worker_uid;
 	gate->epoll = gate->waker.fd = gate->listener.fd = -1;
 	if (fill_address(docker_socket, &gate->docker, err) < 0 ||

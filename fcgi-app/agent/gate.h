@@ -22,7 +22,7 @@
  *
  * Other answers are relayed as they come, 16 KiB at a time: a client that
  * does not take those within 30 s is closed, and when it goes away, so does
- * the Engine's connection. At most 600 connections; further ones get 503.
+ * the Engine's connection. Connections over the maximum get 503.
  */
 #ifndef AGENT_GATE_H
 #define AGENT_GATE_H
@@ -36,11 +36,13 @@ struct gate;
 /*
  * Listens on socket_path (mode 0660, group worker_gid; a socket that is there
  * is replaced) and serves it in a thread of its own. docker_socket is the
- * path of the Engine's socket, which need not be there yet. The caller ends
+ * path of the Engine's socket, which need not be there yet. Each of the at most
+ * maximum connections takes two descriptors. The caller ends
  * *out with gate_stop(), which also removes the socket; NULL is accepted.
  */
 int gate_start(const char *socket_path, const char *docker_socket,
-    uid_t worker_uid, gid_t worker_gid, struct gate **out, struct error *err);
+    size_t maximum, uid_t worker_uid, gid_t worker_gid, struct gate **out,
+    struct error *err);
 void gate_stop(struct gate *gate);
 
 #endif

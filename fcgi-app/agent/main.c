@@ -14,6 +14,7 @@
 #include "agent/upkeep.h"
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "docker/docker.h"
@@ -34,6 +35,9 @@
 #include <unistd.h>
 
 #define FAILED_START_DELAY_MS 1000
+#define GATE_SPARE_LINKS 100
+#define GATE_LINKS_PER_STREAM 8
+#define OTHER_FILES 1024
 
 /* Everything main() opened, in the order it is closed in reverse. */
 struct parts {
@@ -166,6 +170,20 @@ static const struct job_kind *const job_tables[] = {
 	NULL,
 };
 
+/* Each stream may follow the logs of several containers. */
+static int
+start_gate(struct parts *parts, struct error *err)
+{
+	size_t maximum =
+	    GATE_SPARE_LINKS +
+	    GATE_LINKS_PER_STREAM * (size_t)parts->settings->api.streams;
+
+	limits_allow_files(2 * maximum + OTHER_FILES);
+	return gate_start(run_path(parts, "engine.sock"),
+	    parts->settings->docker_socket, maximum, parts->agent.worker_uid,
+	    parts->agent.worker_gid, &parts->gate, err);
+}
+
 static int
 start_threads(struct parts *parts, struct error *err)
 {
@@ -178,9 +196,7 @@ start_threads(struct parts *parts, struct error *err)
 	parts->heartbeat = heartbeat_open(parts->settings->run_directory);
 	if (parts->heartbeat < 0)
 		return error_errno(err, "cannot write the heartbeat");
-	if (gate_start(run_path(parts, "engine.sock"),
-		parts->settings->docker_socket, agent->worker_uid,
-		agent->worker_gid, &parts->gate, err) < 0 ||
+	if (start_gate(parts, err) < 0 ||
 	    mirror_start(agent, &agent->mirror, err) < 0 ||
 	    directories_start(agent, &parts->directories, err) < 0 ||
 	    samples_start(agent, &parts->samples, err) < 0 ||

@@ -24,6 +24,7 @@
 #include <cmocka.h>
 
 #define WORKER_ID 65534
+#define LINKS_MAXIMUM 600
 #define STAMP "2026-01-31T23:59:59.123456789Z"
 #define END " HTTP/1.1\r\nHost: docker\r\n\r\n"
 
@@ -45,8 +46,8 @@ set_up(void **state)
 	chmod(f->directory, 0755);
 	snprintf(f->path, sizeof f->path, "%s/engine.sock", f->directory);
 	f->engine = engine_start();
-	if (gate_start(f->path, engine_path(f->engine), WORKER_ID, getegid(),
-		&f->gate, &f->err) < 0)
+	if (gate_start(f->path, engine_path(f->engine), LINKS_MAXIMUM,
+		WORKER_ID, getegid(), &f->gate, &f->err) < 0)
 		return -1;
 	*state = f;
 	return 0;
@@ -612,17 +613,17 @@ the_connection_after_the_last_is_told_so(void **state)
 {
 	struct fixture *f = *state;
 	struct rlimit limit = { 4096, 4096 };
-	int fds[600];
+	int fds[LINKS_MAXIMUM];
 	size_t i;
 
 	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
 		skip();
-	for (i = 0; i < 600; i++) {
+	for (i = 0; i < LINKS_MAXIMUM; i++) {
 		fds[i] = connect_to(f->path);
 		assert_true(fds[i] >= 0);
 	}
 	assert_begins(ask(f, "GET /_ping" END), "HTTP/1.1 503 ");
-	for (i = 0; i < 600; i++)
+	for (i = 0; i < LINKS_MAXIMUM; i++)
 		close(fds[i]);
 	clock_sleep_ms(100);
 	engine_answers(
@@ -668,13 +669,13 @@ a_socket_left_behind_is_replaced_but_no_file(void **state)
 	snprintf(path, sizeof path, "%s/other", f->directory);
 	fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
 	close(fd);
-	assert_int_equal(gate_start(path, engine_path(f->engine), WORKER_ID,
-			     getegid(), &gate, &f->err),
+	assert_int_equal(gate_start(path, engine_path(f->engine), LINKS_MAXIMUM,
+			     WORKER_ID, getegid(), &gate, &f->err),
 	    -1);
 	assert_int_equal(access(path, F_OK), 0);
 	unlink(path);
-	assert_int_equal(gate_start(path, engine_path(f->engine), WORKER_ID,
-			     getegid(), &gate, &f->err),
+	assert_int_equal(gate_start(path, engine_path(f->engine), LINKS_MAXIMUM,
+			     WORKER_ID, getegid(), &gate, &f->err),
 	    0);
 	gate_stop(gate);
 	assert_int_equal(access(path, F_OK), -1);
@@ -696,8 +697,8 @@ stopping_ends_open_streams(void **state)
 		.bytes = "HTTP/1.1 200 OK\r\n\r\n",
 		.after = ENGINE_HOLD });
 	snprintf(path, sizeof path, "%s/other", f->directory);
-	assert_int_equal(gate_start(path, engine_path(f->engine), WORKER_ID,
-			     getegid(), &gate, &f->err),
+	assert_int_equal(gate_start(path, engine_path(f->engine), LINKS_MAXIMUM,
+			     WORKER_ID, getegid(), &gate, &f->err),
 	    0);
 	fd = connect_to(path);
 	send_bytes(fd, "GET /v1.41/containers/c/logs" END,
@@ -749,8 +750,8 @@ the_docker_client_reads_logs_and_statistics_through_it(void **state)
 			 "{\"pids_stats\":{\"current\":7}}",
 		.after = ENGINE_CLOSE });
 	assert_int_equal(docker_open(f->path, &docker, &f->err), 0);
-	assert_int_equal(docker_logs_read(docker, ids, 1, &options, 1000, -1,
-			     keep_line, NULL, &text, NULL, &f->err),
+	assert_int_equal(docker_logs_read(docker, ids, 1, &options, keep_line,
+			     &text, &f->err),
 	    0);
 	assert_string_equal(text.bytes, "stdout " STAMP " one");
 	assert_int_equal(
