@@ -24,6 +24,7 @@ struct app {
 	struct cache *cache;           /* rendered lists */
 	struct stream_places *streams; /* NULL outside the stream pool */
 	struct store_watch *watch;     /* of the database, for streams */
+	struct lookout *lookout;       /* for streams; else NULL */
 	/*
 	 * Asked before the handler of a POST with an Idempotency-Key. It has
 	 * answered if reply->status is set. NULL: nobody is asked.

@@ -19,6 +19,7 @@
 #include "http/cache.h"
 #include "http/connection.h"
 #include "http/dispatch.h"
+#include "http/lookout.h"
 #include "http/stream.h"
 #include "http/turns.h"
 #include "jobs/jobs.h"
@@ -164,16 +165,18 @@ open_app(struct pool *pool, struct error *err)
 	app->cache = cache_new();
 	app->watch = store_watch_new(pool->settings->database_directory);
 	app->replay = change_replay;
-	if (pool->streams)
-		app->streams =
-		    stream_places_new((size_t)pool->settings->api.streams,
-			(size_t)pool->settings->api.streams_per_key);
+	if (!pool->streams)
+		return 0;
+	app->streams = stream_places_new((size_t)pool->settings->api.streams,
+	    (size_t)pool->settings->api.streams_per_key);
+	app->lookout = lookout_new(pool->settings->database_directory);
 	return 0;
 }
 
 static void
 close_app(struct pool *pool)
 {
+	lookout_free(pool->app.lookout);
 	stream_places_free(pool->app.streams);
 	store_watch_free(pool->app.watch);
 	cache_free(pool->app.cache);

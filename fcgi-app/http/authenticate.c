@@ -3,6 +3,7 @@
 #include "app.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "http/lookout.h"
 #include "http/token.h"
 #include "settings/settings.h"
 #include "store/throttle.h"
@@ -206,6 +207,8 @@ authenticate_still(struct request *request)
 	if (!request->app->settings->auth.enabled ||
 	    find_configured_key_id(&probe, id))
 		return true;
+	if (request->app->lookout != NULL)
+		return lookout_has_key(request->app->lookout, id);
 	/* What cannot be read now is asked again a second later. */
 	return store_key_find_id(
 		   request->store, id, &arena, &key, &found, &ignored) < 0 ||

@@ -78,6 +78,7 @@ open_store(struct request *request, struct store **store, struct error *err)
 		store, err) < 0)
 		return -1;
 	request->store = *store;
+	request->thread_store = store;
 	return 0;
 }
 

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/utf8.h"
 #include "http/route.h"
+#include "store/store.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -242,4 +243,12 @@ request_wait_ms(const struct request *request, int64_t fallback_ms)
 		at += strcspn(at, ",;");
 	}
 	return fallback_ms;
+}
+
+void
+request_close_store(struct request *request)
+{
+	if (request->thread_store != NULL)
+		store_close(TAKE(*request->thread_store));
+	request->store = NULL;
 }

@@ -40,8 +40,9 @@ struct identity {
 
 struct request {
 	struct arena *arena;
-	struct app *app;     /* what the process opened */
-	struct store *store; /* this thread's connection */
+	struct app *app;             /* what the process opened */
+	struct store *store;         /* this thread's connection */
+	struct store **thread_store; /* where the thread keeps it */
 
 	const char *id;                        /* X-Request-Id, given or made */
 	const char *method;                    /* HEAD is GET here */
@@ -89,6 +90,10 @@ int request_query_integer(const struct request *request, const char *name,
 /* true, false, 1, 0. */
 int request_query_boolean(const struct request *request, const char *name,
     bool fallback, bool *out, struct error *err);
+
+/* Closes the thread's connection to the store, for an answer that stays open;
+ * from then on request->store is NULL. */
+void request_close_store(struct request *request);
 
 /* Decodes the body by the route's field table; no body leaves *out as is. */
 int request_decode(struct request *request, void *out, struct error *err);
