@@ -93,7 +93,7 @@ void docker_query_text(struct buffer *query, const char *text);
 struct docker_stream {
 	int (*on_bytes)(struct docker_stream *stream, const char *bytes,
 	    size_t length, struct error *err);
-	/* The answer is complete; may be NULL. */
+	/* The answer is complete, or (refused) an error; may be NULL. */
 	void (*on_end)(struct docker_stream *stream);
 	void *context;
 	const char *content;        /* body of a POST; NULL: a GET */
@@ -107,6 +107,8 @@ struct docker_stream {
 	const char *noun, *id;
 	struct buffer refusal;
 	bool has_head;
+	int64_t joined_at_ms;
+	struct docker_stream *next; /* of those that run */
 };
 
 /* Prepares stream for path, after docker_ready(); noun and id as in a call. */
@@ -124,6 +126,10 @@ struct docker_follow {
 	bool (*on_idle)(void *context); /* may be NULL */
 	void *context;
 	bool stopped; /* set by on_bytes, with -1, to end all */
+	bool waits;   /* goes on when no stream is left: others may join */
+	/* The folder's own: */
+	CURLM *multi;
+	struct docker_stream *running;
 };
 
 /*
@@ -132,6 +138,9 @@ struct docker_follow {
  */
 int docker_streams_run(
     struct docker *docker, struct docker_follow *follow, struct error *err);
+/* Within on_idle: one more, which docker_stream_open() prepared. */
+int docker_stream_join(struct docker_follow *follow,
+    struct docker_stream *stream, struct error *err);
 
 /*
  * What client.c does for streams, too. docker_ready() asks the breaker and

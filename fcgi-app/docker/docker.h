@@ -378,36 +378,66 @@ int docker_events_follow(struct docker *docker, int64_t since_s,
     bool (*on_event)(void *context, const struct docker_event *event),
     bool (*on_idle)(void *context), void *context, struct error *err);
 
+enum docker_log_stream {
+	DOCKER_LOG_BOTH,
+	DOCKER_LOG_STDOUT, /* all there is of a TTY */
+	DOCKER_LOG_STDERR,
+};
+
 struct docker_log_options {
-	int tail;         /* lines; -1 for all */
+	int tail;         /* lines, before all else is left out; -1 for all */
 	int64_t since_ms; /* Unix milliseconds, 0: from the start */
-	bool follow;
+	int64_t until_ms; /* the same, 0: to the end; not for following */
+	enum docker_log_stream stream;
 };
 
 struct docker_log_line {
-	size_t source;         /* index into ids */
+	size_t source;         /* index into ids, or number when followed */
 	const char *stream;    /* "stdout" or "stderr" ("stdout" for a TTY) */
 	const char *timestamp; /* RFC 3339 with nanoseconds, from Docker */
-	const char *text;      /* without the line end; UTF-8, repaired */
+	const char *text;      /* without the line end; UTF-8, repaired; */
+			       /* not ended by NUL but by its length */
 	size_t length;
 };
 
 /*
  * Reads the logs of the containers (GET /containers/{id}/logs with
- * timestamps), demultiplexed, TTY or not. Lines over 16 KiB are cut into
- * several. Without follow it ends when all are read, each bounded to
- * maximum_bytes (the newest lines are what tail asked for; beyond that the
- * call stops reading and says so by *truncated). With follow, lines come as
- * they are written; wake_fd (or -1) is polled for hang-up and on_idle is
- * called at least every second: false from a callback, or a hang-up, ends it.
- * A container that vanishes, or whose log Docker refuses, ends its own stream
- * only; when no log could be read, that is the error. At most 256 containers.
+ * timestamps), demultiplexed, TTY or not, until all are read or on_line
+ * returns false. Lines over 16 KiB are cut into several, which share their
+ * timestamp. A container that vanishes, or whose log Docker refuses, ends its
+ * own stream only; when no log could be read, that is the error. At most 256
+ * containers.
  */
 int docker_logs_read(struct docker *docker, const char *const *ids,
     size_t count, const struct docker_log_options *options,
-    size_t maximum_bytes, int wake_fd,
     bool (*on_line)(void *context, const struct docker_log_line *line),
-    bool (*on_idle)(void *context), void *context, bool *truncated,
-    struct error *err);
+    void *context, struct error *err);
+
+/* Logs that are followed: lines as they are written. */
+struct docker_logs;
+
+struct docker_log_listener {
+	/* false: that was enough. */
+	bool (*on_line)(void *context, const struct docker_log_line *line);
+	/* A log has ended with its container, or (err) Docker refused it. */
+	void (*on_end)(void *context, size_t number, const struct error *err);
+	/* At the start and then every second. false: that was enough. */
+	bool (*on_idle)(void *context, struct docker_logs *logs);
+	void *context;
+};
+
+/*
+ * Calls the listener until it has enough or wake_fd (-1: none) hangs up. There
+ * is nothing to follow before on_idle has added it. -1 when a stream broke or
+ * the Engine does not begin one: then all have ended, without on_end.
+ */
+int docker_logs_follow(struct docker *docker, int wake_fd,
+    const struct docker_log_listener *listener, struct error *err);
+/*
+ * Within on_idle: follows one more container, number being what its lines are
+ * known by. -1 when it cannot: the others go on.
+ */
+int docker_logs_add(struct docker_logs *logs, const char *id, size_t number,
+    const struct docker_log_options *options, struct error *err);
 
 #endif

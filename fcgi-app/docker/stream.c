@@ -101,14 +101,12 @@ end_stream(struct docker *docker, struct docker_stream *stream, CURLcode code,
 	if (stream->ended) /* on_bytes wanted no more */
 		return 0;
 	stream->ended = true;
-	if (code == CURLE_OK && status == 200) {
+	if (code == CURLE_OK || (status != 0 && status != 200)) {
+		stream->refused = status != 200;
+		if (stream->refused)
+			refuse(stream, status);
 		if (stream->on_end != NULL)
 			stream->on_end(stream);
-		return 0;
-	}
-	if (code == CURLE_OK || (status != 0 && status != 200)) {
-		stream->refused = true;
-		refuse(stream, status);
 		return 0;
 	}
 	if (code == CURLE_WRITE_ERROR) {
@@ -118,10 +116,22 @@ end_stream(struct docker *docker, struct docker_stream *stream, CURLcode code,
 	return docker_transfer_failed(docker, stream->easy, code, err);
 }
 
+/* It no longer runs. */
+static void
+leave_follow(struct docker_follow *follow, struct docker_stream *stream)
+{
+	struct docker_stream **link = &follow->running;
+
+	while (*link != stream)
+		link = &(*link)->next;
+	*link = stream->next;
+	curl_multi_remove_handle(follow->multi, stream->easy);
+}
+
 /* Handles what ended; a connection that is done is closed at once. */
 static int
-collect_ended(struct docker *docker, CURLM *multi, size_t *left,
-    struct docker_follow *follow, struct error *err)
+collect_ended(
+    struct docker *docker, struct docker_follow *follow, struct error *err)
 {
 	struct docker_stream *stream;
 	CURLMsg *message;
@@ -129,19 +139,19 @@ collect_ended(struct docker *docker, CURLM *multi, size_t *left,
 	char *private;
 	int pending;
 
-	while ((message = curl_multi_info_read(multi, &pending)) != NULL) {
+	while (
+	    (message = curl_multi_info_read(follow->multi, &pending)) != NULL) {
 		if (message->msg != CURLMSG_DONE)
 			continue;
 		code = message->data.result;
 		curl_easy_getinfo(
 		    message->easy_handle, CURLINFO_PRIVATE, &private);
 		stream = (struct docker_stream *)(void *)private;
-		--*left;
+		leave_follow(follow, stream);
 		if (follow->stopped)
 			return 0;
 		if (end_stream(docker, stream, code, err) < 0)
 			return -1;
-		curl_multi_remove_handle(multi, stream->easy);
 		docker_stream_close(stream);
 	}
 	return 0;
@@ -158,26 +168,23 @@ has_hung_up(int fd)
 }
 
 static bool
-is_too_slow(const struct docker_follow *follow, int64_t started_ms)
+is_too_slow(const struct docker_follow *follow)
 {
 	int64_t now = clock_monotonic_ms();
-	size_t i;
+	const struct docker_stream *stream;
 
 	if (follow->deadline_ms != 0)
 		return now >= follow->deadline_ms;
-	if (now < started_ms + READ_TIMEOUT_MS)
-		return false;
-	for (i = 0; i < follow->count; i++)
-		if (follow->streams[i].easy != NULL &&
-		    !follow->streams[i].has_head)
+	for (stream = follow->running; stream != NULL; stream = stream->next)
+		if (!stream->has_head &&
+		    now >= stream->joined_at_ms + READ_TIMEOUT_MS)
 			return true;
 	return false;
 }
 
 /* Waits for bytes, a hang-up or the time to be idle. */
 static void
-wait_for_bytes(
-    CURLM *multi, const struct docker_follow *follow, int64_t idle_at_ms)
+wait_for_bytes(const struct docker_follow *follow, int64_t idle_at_ms)
 {
 	struct curl_waitfd waker = { .fd = follow->wake_fd };
 	int64_t wait_ms = POLL_MAXIMUM_MS;
@@ -188,27 +195,27 @@ wait_for_bytes(
 		wait_ms = 0;
 
 	/* Without events asked for, only hang-ups and errors end the wait. */
-	curl_multi_poll(
-	    multi, &waker, follow->wake_fd >= 0 ? 1 : 0, (int)wait_ms, NULL);
+	curl_multi_poll(follow->multi, &waker, follow->wake_fd >= 0 ? 1 : 0,
+	    (int)wait_ms, NULL);
 }
 
 static int
-run(struct docker *docker, CURLM *multi, size_t left,
-    struct docker_follow *follow, struct error *err)
+run(struct docker *docker, struct docker_follow *follow, struct error *err)
 {
-	int64_t started_ms = clock_monotonic_ms(), idle_at_ms = started_ms;
+	int64_t idle_at_ms = clock_monotonic_ms();
 	int running;
 
-	while (left > 0) {
-		if (curl_multi_perform(multi, &running) != CURLM_OK)
+	while (follow->running != NULL || follow->waits) {
+		if (curl_multi_perform(follow->multi, &running) != CURLM_OK)
 			return error_set(
 			    err, ERR_INTERNAL, NULL, "cannot read from Docker");
-		if (collect_ended(docker, multi, &left, follow, err) < 0)
+		if (collect_ended(docker, follow, err) < 0)
 			return -1;
-		if (follow->stopped || left == 0 ||
+		if (follow->stopped ||
+		    (follow->running == NULL && !follow->waits) ||
 		    has_hung_up(follow->wake_fd))
 			return 0;
-		if (is_too_slow(follow, started_ms))
+		if (is_too_slow(follow))
 			return docker_transfer_failed(
 			    docker, NULL, CURLE_OPERATION_TIMEDOUT, err);
 		if (follow->on_idle != NULL &&
@@ -216,52 +223,57 @@ run(struct docker *docker, CURLM *multi, size_t left,
 			if (!follow->on_idle(follow->context))
 				return 0;
 			idle_at_ms = clock_monotonic_ms() + follow->idle_ms;
+			continue; /* what joined begins at once */
 		}
-		wait_for_bytes(multi, follow, idle_at_ms);
+		wait_for_bytes(follow, idle_at_ms);
 	}
 	return 0;
 }
 
-static size_t
-add_streams(CURLM *multi, struct docker_follow *follow)
+int
+docker_stream_join(struct docker_follow *follow, struct docker_stream *stream,
+    struct error *err)
 {
-	size_t added = 0, i;
-
-	if (follow->parallel > 0)
-		curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS,
-		    (long)follow->parallel);
-	for (i = 0; i < follow->count; i++)
-		if (follow->streams[i].easy != NULL &&
-		    curl_multi_add_handle(multi, follow->streams[i].easy) ==
-			CURLM_OK)
-			added++;
-	return added;
+	if (curl_multi_add_handle(follow->multi, stream->easy) != CURLM_OK)
+		return error_set(
+		    err, ERR_UNAVAILABLE, NULL, "no memory for a connection");
+	stream->joined_at_ms = clock_monotonic_ms();
+	stream->next = follow->running;
+	follow->running = stream;
+	return 0;
 }
 
-static void
-remove_streams(CURLM *multi, struct docker_follow *follow)
+static int
+join_all(struct docker_follow *follow, struct error *err)
 {
 	size_t i;
 
+	if (follow->parallel > 0)
+		curl_multi_setopt(follow->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS,
+		    (long)follow->parallel);
 	for (i = 0; i < follow->count; i++)
-		if (follow->streams[i].easy != NULL)
-			curl_multi_remove_handle(
-			    multi, follow->streams[i].easy);
+		if (follow->streams[i].easy != NULL &&
+		    docker_stream_join(follow, &follow->streams[i], err) < 0)
+			return -1;
+	return 0;
 }
 
 int
 docker_streams_run(
     struct docker *docker, struct docker_follow *follow, struct error *err)
 {
-	CURLM *multi = curl_multi_init();
 	int result;
 
-	if (multi == NULL)
+	follow->multi = curl_multi_init();
+	if (follow->multi == NULL)
 		return error_set(
 		    err, ERR_UNAVAILABLE, NULL, "no memory for a connection");
-	result = run(docker, multi, add_streams(multi, follow), follow, err);
+	result = join_all(follow, err);
+	if (result == 0)
+		result = run(docker, follow, err);
 	docker_leave(docker, result, err);
-	remove_streams(multi, follow);
-	curl_multi_cleanup(multi);
+	while (follow->running != NULL)
+		leave_follow(follow, follow->running);
+	curl_multi_cleanup(follow->multi);
 	return result;
 }

@@ -59,8 +59,9 @@ open_store(struct lookout *lookout)
 
 	if (lookout->store != NULL && store_has_moved(lookout->store))
 		store_close(TAKE(lookout->store));
-	if (lookout->store == NULL && store_open(lookout->directory, STORE_READER,
-					&lookout->store, &ignored) < 0)
+	if (lookout->store == NULL &&
+	    store_open(lookout->directory, STORE_READER, &lookout->store,
+		&ignored) < 0)
 		return NULL;
 	return lookout->store;
 }

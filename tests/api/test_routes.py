@@ -35,6 +35,8 @@ ROUTES = [
     ("GET", "/networks/some-name"),
     ("GET", "/volumes"),
     ("GET", "/volumes/some-name"),
+    ("GET", "/containers/some-name/logs"),
+    ("GET", "/containers/some-name/logs?follow=true"),
 ]
 PUBLIC = [
     ("GET", "/health"),

@@ -67,7 +67,7 @@ check_own() { # FOLDER INCLUDED
 	"$1"/*)
 		# Handlers share a header, never each other's code.
 		[ "$1" != handlers ] || case $2 in
-		handlers/change.h | handlers/listing.h | \
+		handlers/change.h | handlers/listing.h | handlers/logs.h | \
 			handlers/rendering.h | handlers/routes.h) ;;
 		*) false ;;
 		esac

@@ -198,7 +198,7 @@ ids_that_would_change_a_path_never_reach_the_engine(void **state)
 		    docker_container_stats(f->docker, ids[i], &stats, &f->err),
 		    -1);
 		assert_int_equal(docker_logs_read(f->docker, list, 1, &options,
-				     1, -1, NULL, NULL, NULL, NULL, &f->err),
+				     NULL, NULL, &f->err),
 		    -1);
 	}
 	assert_int_equal(engine_connections(f->engine), 0);
@@ -824,12 +824,10 @@ answer_log(struct fixture *f, const char *id, const char *inspection,
 
 static int
 read_logs(struct heard *heard, const char *const *ids, size_t count,
-    const struct docker_log_options *options, size_t maximum_bytes, int wake_fd,
-    bool *truncated)
+    const struct docker_log_options *options)
 {
 	return docker_logs_read(heard->f->docker, ids, count, options,
-	    maximum_bytes, wake_fd, hear_line, hear_idle, heard, truncated,
-	    &heard->f->err);
+	    hear_line, heard, &heard->f->err);
 }
 
 static void
@@ -837,10 +835,10 @@ logs_are_read_with_and_without_a_terminal(void **state)
 {
 	static const char *const framed[] = { "framed" };
 	static const char *const tty[] = { "tty" };
-	const struct docker_log_options options = { .tail = 5,
-		.since_ms = 1234567 };
+	const struct docker_log_options options = {
+		.tail = 5, .since_ms = 1234567, .until_ms = 2345006
+	};
 	struct fixture *f = *state;
-	bool truncated = true;
 	size_t chop;
 
 	for (chop = 1; chop < 12; chop += 5) {
@@ -850,19 +848,14 @@ logs_are_read_with_and_without_a_terminal(void **state)
 		    framed_log, sizeof framed_log - 1, chop, ENGINE_CLOSE);
 		answer_log(f, "tty", "{\"Config\":{\"Tty\":true}}", tty_log,
 		    sizeof tty_log - 1, chop, ENGINE_CLOSE);
-		assert_int_equal(read_logs(&heard, framed, 1, &options, 1000,
-				     -1, &truncated),
-		    0);
-		assert_int_equal(
-		    read_logs(&heard, tty, 1, &options, 1000, -1, &truncated),
-		    0);
-		assert_false(truncated);
+		assert_int_equal(read_logs(&heard, framed, 1, &options), 0);
+		assert_int_equal(read_logs(&heard, tty, 1, &options), 0);
 		assert_string_equal(heard.text.bytes,
 		    "0 stdout " STAMP " one\n0 stderr " STAMP " two\n"
 		    "0 stdout " STAMP " three\n");
 		assert_non_null(strstr(engine_request(f->engine),
 		    "/logs?stdout=1&stderr=1&timestamps=1&follow=0&tail=5"
-		    "&since=1234.567 HTTP"));
+		    "&since=1234.567&until=2345.006 HTTP"));
 		buffer_clear(&heard.text);
 	}
 }
@@ -882,41 +875,61 @@ a_container_that_is_gone_ends_its_own_log_only(void **state)
 	    1, ENGINE_CLOSE);
 	answer_log(f, "framed", "{\"Config\":{\"Tty\":false}}", framed_log,
 	    sizeof framed_log - 1, 0, ENGINE_CLOSE);
-	assert_int_equal(
-	    read_logs(&heard, ids, 3, &options, 1000, -1, NULL), 0);
+	assert_int_equal(read_logs(&heard, ids, 3, &options), 0);
 	assert_string_equal(heard.text.bytes,
 	    "2 stdout " STAMP " one\n2 stderr " STAMP " two\n");
-	assert_int_equal(
-	    read_logs(&heard, ids, 1, &options, 1000, -1, NULL), -1);
+	assert_int_equal(read_logs(&heard, ids, 1, &options), -1);
 	assert_string_equal(error_code(&f->err), "CONTAINER_NOT_FOUND");
-	assert_int_equal(
-	    read_logs(&heard, ids + 1, 1, &options, 1000, -1, NULL), -1);
+	assert_int_equal(read_logs(&heard, ids + 1, 1, &options), -1);
 	assert_string_equal(f->err.message, "no log");
-	assert_int_equal(read_logs(&heard, ids, 0, &options, 1, -1, NULL), 0);
+	assert_int_equal(read_logs(&heard, ids, 0, &options), 0);
 	buffer_clear(&heard.text);
 }
 
 static void
-a_log_over_its_maximum_is_truncated_and_let_go(void **state)
+one_stream_of_a_log_can_be_chosen(void **state)
 {
-	static const char *const ids[] = { "big", "framed" };
+	static const struct {
+		enum docker_log_stream stream;
+		const char *asked;
+	} cases[] = {
+		{ DOCKER_LOG_BOTH, "/logs?stdout=1&stderr=1&" },
+		{ DOCKER_LOG_STDOUT, "/logs?stdout=1&stderr=0&" },
+		{ DOCKER_LOG_STDERR, "/logs?stdout=0&stderr=1&" },
+	};
+	static const char *const ids[] = { "c" };
+	struct fixture *f = *state;
+	size_t i;
+
+	answer_log(
+	    f, "c", "{}", framed_log, sizeof framed_log - 1, 0, ENGINE_CLOSE);
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		const struct docker_log_options options = { .tail = -1,
+			.stream = cases[i].stream };
+		struct heard heard = HEARD(f);
+
+		assert_int_equal(read_logs(&heard, ids, 1, &options), 0);
+		assert_non_null(
+		    strstr(engine_request(f->engine), cases[i].asked));
+		assert_non_null(strstr(engine_request(f->engine), "&tail=all"));
+		buffer_clear(&heard.text);
+	}
+}
+
+static void
+a_reader_can_have_enough(void **state)
+{
+	static const char *const ids[] = { "big" };
 	const struct docker_log_options options = { .tail = -1 };
 	struct fixture *f = *state;
 	struct heard heard = HEARD(f);
-	bool truncated = false;
 
+	heard.stop_after = 1;
 	answer_log(
 	    f, "big", "{}", framed_log, sizeof framed_log - 1, 0, ENGINE_HOLD);
-	answer_log(f, "framed", "{}", framed_log, sizeof framed_log - 1, 0,
-	    ENGINE_CLOSE);
-	assert_int_equal(
-	    read_logs(&heard, ids, 1, &options, 5, -1, &truncated), 0);
-	assert_true(truncated);
+	assert_int_equal(read_logs(&heard, ids, 1, &options), 0);
 	assert_string_equal(heard.text.bytes, "0 stdout " STAMP " one\n");
 	assert_true(engine_wait_open(f->engine, 1));
-	assert_int_equal(
-	    read_logs(&heard, ids + 1, 1, &options, 6, -1, &truncated), 0);
-	assert_false(truncated);
 	buffer_clear(&heard.text);
 }
 
@@ -937,82 +950,200 @@ broken_logs_are_the_engines_fault(void **state)
 		struct heard heard = HEARD(f);
 
 		answer_log(f, "c", "{}", answers[i], 0, 0, ENGINE_CLOSE);
-		assert_int_equal(
-		    read_logs(&heard, ids, 1, &options, 1000, -1, NULL), -1);
+		assert_int_equal(read_logs(&heard, ids, 1, &options), -1);
 		assert_int_equal(f->err.kind, ERR_UPSTREAM);
 		assert_string_equal(error_code(&f->err), "DOCKER_ERROR");
 		buffer_clear(&heard.text);
 	}
 }
 
+/* What a follower adds at its first idle moment, besides what it hears. */
+struct following {
+	struct heard heard;
+	const char *const *ids;
+	size_t count;
+	const char *late; /* added at the second */
+	int error_count;
+};
+
+static bool
+follow_line(void *context, const struct docker_log_line *line)
+{
+	struct following *following = context;
+
+	return hear_line(&following->heard, line);
+}
+
+static void
+hear_end(void *context, size_t number, const struct error *err)
+{
+	struct following *following = context;
+
+	buffer_printf(&following->heard.text, "%zu ended%s%s\n", number,
+	    err ? ": " : "", err ? err->message : "");
+}
+
+static bool
+follow_idle(void *context, struct docker_logs *logs)
+{
+	const struct docker_log_options options = { .tail = 10 };
+	struct following *following = context;
+	struct heard *heard = &following->heard;
+	struct error err;
+	size_t i;
+
+	if (heard->idle_count > 0 && heard->hang_up >= 0)
+		shutdown(heard->hang_up, SHUT_RDWR);
+	for (i = 0; heard->idle_count == 0 && i < following->count; i++)
+		if (docker_logs_add(
+			logs, following->ids[i], i, &options, &err) < 0)
+			following->error_count++;
+	if (heard->idle_count == 1 && following->late != NULL)
+		assert_int_equal(
+		    docker_logs_add(logs, following->late, 9, &options, &err),
+		    0);
+	return ++heard->idle_count != heard->idle_stop_after;
+}
+
+static int
+follow(struct following *following, int wake_fd)
+{
+	const struct docker_log_listener listener = { .on_line = follow_line,
+		.on_end = hear_end,
+		.on_idle = follow_idle,
+		.context = following };
+
+	return docker_logs_follow(following->heard.f->docker, wake_fd,
+	    &listener, &following->heard.f->err);
+}
+
+#define FOLLOWING(f_, ids_, count_)                                  \
+	{                                                            \
+		.heard = HEARD(f_), .ids = (ids_), .count = (count_) \
+	}
+
 static void
 following_ends_when_the_client_hangs_up(void **state)
 {
 	static const char *const ids[] = { "c", "d" };
-	const struct docker_log_options options = { .tail = 0, .follow = true };
 	struct fixture *f = *state;
-	struct heard heard = HEARD(f);
+	struct following following = FOLLOWING(f, ids, 2);
 	int64_t started = clock_monotonic_ms();
 	int pair[2];
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-	heard.hang_up = pair[1];
+	following.heard.hang_up = pair[1];
 	answer_log(
 	    f, "c", "{}", framed_log, sizeof framed_log - 1, 0, ENGINE_HOLD);
 	answer_log(f, "d", "{}", "HTTP/1.1 200 OK\r\n\r\n", 0, 0, ENGINE_HOLD);
-	assert_int_equal(
-	    read_logs(&heard, ids, 2, &options, 0, pair[0], NULL), 0);
-	assert_true(clock_monotonic_ms() - started < 1000);
+	assert_int_equal(follow(&following, pair[0]), 0);
+	assert_in_range(clock_monotonic_ms() - started, 900, 1500);
+	assert_string_equal(following.heard.text.bytes,
+	    "0 stdout " STAMP " one\n0 stderr " STAMP " two\n");
 	assert_true(engine_wait_open(f->engine, 1));
 	close(pair[0]);
 	close(pair[1]);
-	buffer_clear(&heard.text);
+	buffer_clear(&following.heard.text);
 }
 
 static void
 following_goes_on_while_nothing_is_written(void **state)
 {
 	static const char *const ids[] = { "c" };
-	const struct docker_log_options options = { .tail = 0, .follow = true };
 	struct fixture *f = *state;
-	struct heard heard = HEARD(f);
+	struct following following = FOLLOWING(f, ids, 1);
 	int64_t started = clock_monotonic_ms();
 
-	heard.idle_stop_after = 3;
+	following.heard.idle_stop_after = 3;
 	answer_log(f, "c", "{}", "HTTP/1.1 200 OK\r\n\r\n", 0, 0, ENGINE_HOLD);
-	assert_int_equal(read_logs(&heard, ids, 1, &options, 0, -1, NULL), 0);
+	assert_int_equal(follow(&following, -1), 0);
 	assert_in_range(clock_monotonic_ms() - started, 1900, 2500);
 	assert_true(engine_wait_open(f->engine, 1));
+}
+
+static void
+following_goes_on_with_nothing_to_follow(void **state)
+{
+	struct fixture *f = *state;
+	struct following following = FOLLOWING(f, NULL, 0);
+	int64_t started = clock_monotonic_ms();
+
+	following.heard.idle_stop_after = 2;
+	assert_int_equal(follow(&following, -1), 0);
+	assert_in_range(clock_monotonic_ms() - started, 900, 1500);
+	assert_int_equal(engine_connections(f->engine), 0);
+}
+
+static void
+logs_that_end_or_are_refused_say_so_and_others_may_join(void **state)
+{
+	static const char *const ids[] = { "c", "gone", "refused" };
+	struct fixture *f = *state;
+	struct following following = FOLLOWING(f, ids, 3);
+
+	following.late = "late";
+	following.heard.idle_stop_after = 3;
+	answer_log(
+	    f, "c", "{}", framed_log, sizeof framed_log - 1, 0, ENGINE_CLOSE);
+	engine_answers_json(f->engine, "GET /v1.41/containers/gone/json",
+	    "404 Not Found", "{\"message\":\"No such container\"}");
+	answer_log(f, "refused", "{}",
+	    "HTTP/1.1 501 Not Implemented\r\n\r\n{\"message\":\"no log\"}", 0,
+	    0, ENGINE_CLOSE);
+	answer_log(f, "late", "{\"Config\":{\"Tty\":true}}", tty_log,
+	    sizeof tty_log - 1, 0, ENGINE_HOLD);
+	assert_int_equal(follow(&following, -1), 0);
+	assert_int_equal(following.error_count, 1);
+	assert_non_null(strstr(following.heard.text.bytes,
+	    "0 stdout " STAMP " one\n0 stderr " STAMP " two\n0 ended\n"));
+	assert_non_null(
+	    strstr(following.heard.text.bytes, "2 ended: no log\n"));
+	assert_non_null(
+	    strstr(following.heard.text.bytes, "9 stdout " STAMP " three\n"));
+	assert_true(engine_wait_open(f->engine, 1));
+	buffer_clear(&following.heard.text);
 }
 
 static void
 a_listener_can_end_a_log(void **state)
 {
 	static const char *const ids[] = { "c" };
-	const struct docker_log_options options = { .tail = 0, .follow = true };
 	struct fixture *f = *state;
-	struct heard heard = HEARD(f);
+	struct following following = FOLLOWING(f, ids, 1);
 
-	heard.stop_after = 1;
+	following.heard.stop_after = 1;
 	answer_log(
 	    f, "c", "{}", framed_log, sizeof framed_log - 1, 0, ENGINE_HOLD);
-	assert_int_equal(read_logs(&heard, ids, 1, &options, 0, -1, NULL), 0);
-	assert_int_equal(heard.count, 1);
+	assert_int_equal(follow(&following, -1), 0);
+	assert_int_equal(following.heard.count, 1);
 	assert_true(engine_wait_open(f->engine, 1));
-	buffer_clear(&heard.text);
+	buffer_clear(&following.heard.text);
+}
+
+static void
+a_broken_log_ends_the_following(void **state)
+{
+	static const char *const ids[] = { "c" };
+	struct fixture *f = *state;
+	struct following following = FOLLOWING(f, ids, 1);
+
+	answer_log(f, "c", "{}", "HTTP/1.1 200 OK\r\n\r\nthis is no frame", 0,
+	    0, ENGINE_HOLD);
+	assert_int_equal(follow(&following, -1), -1);
+	assert_string_equal(error_code(&f->err), "DOCKER_ERROR");
+	assert_true(engine_wait_open(f->engine, 1));
 }
 
 static void
 an_engine_that_does_not_begin_a_log_is_too_slow(void **state)
 {
 	static const char *const ids[] = { "c" };
-	const struct docker_log_options options = { .tail = 0, .follow = true };
 	struct fixture *f = *state;
-	struct heard heard = HEARD(f);
+	struct following following = FOLLOWING(f, ids, 1);
 	int64_t started = clock_monotonic_ms();
 
 	answer_log(f, "c", "{}", "HTTP/1.1 2", 0, 0, ENGINE_HOLD);
-	assert_int_equal(read_logs(&heard, ids, 1, &options, 0, -1, NULL), -1);
+	assert_int_equal(follow(&following, -1), -1);
 	assert_int_equal(f->err.kind, ERR_TIMEOUT);
 	assert_in_range(clock_monotonic_ms() - started, 4500, 6500);
 }
@@ -1052,10 +1183,14 @@ main(void)
 		TEST(an_endless_event_is_given_up),
 		TEST(logs_are_read_with_and_without_a_terminal),
 		TEST(a_container_that_is_gone_ends_its_own_log_only),
-		TEST(a_log_over_its_maximum_is_truncated_and_let_go),
+		TEST(one_stream_of_a_log_can_be_chosen),
+		TEST(a_reader_can_have_enough),
 		TEST(broken_logs_are_the_engines_fault),
 		TEST(following_ends_when_the_client_hangs_up),
 		TEST(following_goes_on_while_nothing_is_written),
+		TEST(following_goes_on_with_nothing_to_follow),
+		TEST(logs_that_end_or_are_refused_say_so_and_others_may_join),
+		TEST(a_broken_log_ends_the_following),
 		TEST(a_listener_can_end_a_log),
 		TEST(an_engine_that_does_not_begin_a_log_is_too_slow),
 	};

@@ -63,13 +63,13 @@ ignore_line(void *context, const struct docker_log_line *line)
 }
 
 static int
-read_log(struct fixture *f, bool follow, struct error *err)
+read_log(struct fixture *f, struct error *err)
 {
 	static const char *const ids[] = { "a" };
-	struct docker_log_options options = { .tail = 5, .follow = follow };
+	struct docker_log_options options = { .tail = 5 };
 
-	return docker_logs_read(f->docker, ids, 1, &options, 1000, -1,
-	    ignore_line, NULL, NULL, NULL, err);
+	return docker_logs_read(
+	    f->docker, ids, 1, &options, ignore_line, NULL, err);
 }
 
 static void *
@@ -77,7 +77,7 @@ read_slowly(void *context)
 {
 	struct error err;
 
-	return read_log(context, false, &err) == 0 ? NULL : context;
+	return read_log(context, &err) == 0 ? NULL : context;
 }
 
 static void
@@ -92,7 +92,7 @@ readers_over_the_limit_are_told_at_once(void **state)
 	assert_int_equal(pthread_create(&reader, NULL, read_slowly, f), 0);
 	clock_sleep_ms(SLOW_MS / 3);
 	started_ms = clock_monotonic_ms();
-	assert_int_equal(read_log(f, false, &f->err), -1);
+	assert_int_equal(read_log(f, &f->err), -1);
 	assert_true(clock_monotonic_ms() - started_ms < SLOW_MS / 3);
 	assert_int_equal(f->err.kind, ERR_UNAVAILABLE);
 	assert_string_equal(f->err.code, "OVERLOADED");
@@ -100,8 +100,36 @@ readers_over_the_limit_are_told_at_once(void **state)
 	pthread_join(reader, &failed);
 	assert_null(failed);
 	/* The place is free again, also after a failure. */
-	assert_int_equal(read_log(f, false, &f->err), 0);
-	assert_int_equal(read_log(f, false, &f->err), 0);
+	assert_int_equal(read_log(f, &f->err), 0);
+	assert_int_equal(read_log(f, &f->err), 0);
+}
+
+struct follower {
+	bool has_begun, has_ended;
+};
+
+static void
+note_end(void *context, size_t number, const struct error *err)
+{
+	struct follower *follower = context;
+
+	assert_int_equal(number, 7);
+	assert_null(err);
+	follower->has_ended = true;
+}
+
+static bool
+add_once(void *context, struct docker_logs *logs)
+{
+	const struct docker_log_options options = { .tail = 5 };
+	struct follower *follower = context;
+	struct error err;
+
+	if (!follower->has_begun)
+		assert_int_equal(
+		    docker_logs_add(logs, "a", 7, &options, &err), 0);
+	follower->has_begun = true;
+	return !follower->has_ended;
 }
 
 /* They have places of their own. */
@@ -109,13 +137,20 @@ static void
 followers_do_not_count(void **state)
 {
 	struct fixture *f = *state;
+	struct follower follower = { 0 };
+	const struct docker_log_listener listener = { .on_line = ignore_line,
+		.on_end = note_end,
+		.on_idle = add_once,
+		.context = &follower };
 	pthread_t reader;
 	void *failed;
 
 	docker_limit_readers(f->docker, 1);
 	assert_int_equal(pthread_create(&reader, NULL, read_slowly, f), 0);
 	clock_sleep_ms(SLOW_MS / 3);
-	assert_int_equal(read_log(f, true, &f->err), 0);
+	assert_int_equal(
+	    docker_logs_follow(f->docker, -1, &listener, &f->err), 0);
+	assert_true(follower.has_ended);
 	pthread_join(reader, &failed);
 	assert_null(failed);
 }
