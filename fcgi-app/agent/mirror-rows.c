@@ -110,17 +110,20 @@ row_of(const struct docker_container *container, struct arena *arena)
 	};
 }
 
+/* The ids of what was put; a row without one is none. */
 static int
 put_all(struct store *store, const struct docker_container *containers,
-    size_t count, struct arena *arena, const char **ids, bool *changed,
-    struct error *err)
+    size_t count, struct arena *arena, const char **ids, size_t *id_count,
+    bool *changed, struct error *err)
 {
 	size_t i;
 
-	for (i = 0; i < count; i++) {
+	for (i = *id_count = 0; i < count; i++) {
 		struct mirror_container row = row_of(&containers[i], arena);
 
-		ids[i] = row.id;
+		if (row.id[0] == '\0')
+			continue;
+		ids[(*id_count)++] = row.id;
 		if (mirror_container_put(store, &row, changed, err) < 0)
 			return -1;
 	}
@@ -163,18 +166,20 @@ mirror_rows_containers(struct store *store,
     struct arena *arena, struct error *err)
 {
 	const char **ids = arena_array(arena, count, sizeof *ids);
+	size_t id_count;
 	bool changed = false;
 	int failed;
 
 	if (store_begin(store, err) < 0)
 		return -1;
-	failed = put_all(store, containers, count, arena, ids, &changed, err);
+	failed = put_all(
+	    store, containers, count, arena, ids, &id_count, &changed, err);
 	if (!failed)
 		failed = filter->ids != NULL
-			     ? delete_missing(store, filter->ids, ids, count,
+			     ? delete_missing(store, filter->ids, ids, id_count,
 				   &changed, err)
 			     : mirror_containers_retain(store, filter->project,
-				   ids, count, &changed, err);
+				   ids, id_count, &changed, err);
 	return finish(store, failed, changed, err);
 }
 

@@ -308,6 +308,9 @@ plan_again(struct rounds *rounds, struct mirror_work *work)
 	int64_t now = clock_monotonic_ms();
 	struct mirror_work fresh = *work;
 
+	/* The events since shortly before a look at everything will come. */
+	if (mirror_work_is_everything(work))
+		return;
 	if (!mirror_work_is_empty(&rounds->again) &&
 	    now >= rounds->again_at_ms) {
 		mirror_work_add(work, &rounds->again);
@@ -404,8 +407,9 @@ run_follower(void *context)
 	int64_t since_s;
 
 	while (!atomic_load(&agent->stopping)) {
-		/* From before the full list: no event falls in between. */
-		since_s = clock_wall_s();
+		/* From before the full list: no event falls in between, and
+		 * none that the list does not show yet. */
+		since_s = clock_wall_s() - 1;
 		if (docker_ping(agent->docker, PING_TIMEOUT_MS, &err) == 0) {
 			mirror->pinged_at_ms = clock_monotonic_ms();
 			atomic_store(&mirror->docker_answers, true);
