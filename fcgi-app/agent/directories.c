@@ -21,6 +21,7 @@
 
 #define SETTLE_MS 50
 #define SETTLE_MAXIMUM_MS 500
+#define UNWATCHED_LOOK_MS 3000
 #define CHANGES \
 	(IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO)
 
@@ -32,9 +33,9 @@ struct watch {
 struct directories {
 	struct agent *agent;
 	pthread_t thread;
-	int wake; /* eventfd: stop */
-	int inotify;
-	int root; /* watch id */
+	int wake;    /* eventfd: stop */
+	int inotify; /* -1: none to be had, see open_watch() */
+	int root;    /* watch id */
 	struct watch *watches;
 	size_t count, allocated;
 	bool all_dirty;
@@ -291,6 +292,26 @@ forget_watch(struct directories *directories, int id)
 			    directories->watches[--directories->count];
 }
 
+/*
+ * Linux gives each user 128 instances of inotify and Docker takes one and more
+ * for each running container: with none left, looking often has to do.
+ */
+static void
+open_watch(struct directories *directories)
+{
+	int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	directories->root = inotify_add_watch(fd,
+	    directories->agent->settings->deployments_path,
+	    CHANGES | IN_ONLYDIR);
+	if (directories->root < 0)
+		close(fd);
+	else
+		directories->inotify = fd;
+}
+
 /* Also directories that hold no compose file yet. */
 static void
 watch_all(struct directories *directories)
@@ -385,6 +406,16 @@ wait_for_changes(struct directories *directories)
 	}
 }
 
+static int64_t
+look_interval_ms(const struct directories *directories)
+{
+	int64_t usual = directories->agent->settings->resync_interval_ms;
+
+	return directories->inotify < 0 && usual > UNWATCHED_LOOK_MS
+		   ? UNWATCHED_LOOK_MS
+		   : usual;
+}
+
 static void
 refresh_dirty(struct directories *directories, struct store *store)
 {
@@ -392,12 +423,14 @@ refresh_dirty(struct directories *directories, struct store *store)
 	size_t i;
 
 	if (directories->all_dirty) {
+		if (directories->inotify < 0)
+			open_watch(directories);
 		directories->look_at_ms =
-		    clock_monotonic_ms() +
-		    directories->agent->settings->resync_interval_ms;
+		    clock_monotonic_ms() + look_interval_ms(directories);
 		directories->all_dirty = false;
 		directories->dirty_count = 0;
-		watch_all(directories);
+		if (directories->inotify >= 0)
+			watch_all(directories);
 		if (refresh_all(directories->agent, store, &err) == 0)
 			return;
 		log_error(LOG_WARNING, "cannot read the deployments", &err);
@@ -446,14 +479,16 @@ directories_start(
 	*out = directories;
 	directories->agent = agent;
 	directories->all_dirty = true;
-	directories->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	directories->inotify = -1;
 	directories->wake = eventfd(0, EFD_CLOEXEC);
-	if (directories->inotify < 0 || directories->wake < 0)
+	if (directories->wake < 0)
 		return error_errno(err, "cannot watch the deployments");
-	directories->root = inotify_add_watch(directories->inotify,
-	    agent->settings->deployments_path, CHANGES | IN_ONLYDIR);
-	if (directories->root < 0)
-		return error_errno(err, "cannot watch the deployments");
+	open_watch(directories);
+	if (directories->inotify < 0)
+		log_message(LOG_WARNING,
+		    "no inotify instance is left (see "
+		    "fs.inotify.max_user_instances): looking at the "
+		    "deployments every few seconds instead");
 	if (pthread_create(
 		&directories->thread, NULL, run_directories, directories) != 0)
 		return error_set(
@@ -470,7 +505,8 @@ directories_stop(struct directories *directories)
 	(void)written; /* an eventfd at 0 takes it */
 	pthread_join(directories->thread, NULL);
 	close(directories->wake);
-	close(directories->inotify);
+	if (directories->inotify >= 0)
+		close(directories->inotify);
 	free(directories->watches);
 	free(directories->dirty);
 	free(directories);

@@ -1,7 +1,8 @@
 /*
  * Keeps the mirror of the deployments' directories fresh: people edit them by
  * hand, so inotify(7) tells what changed, and a full look every
- * health.resync_interval what it missed.
+ * health.resync_interval what it missed. Where the system has no instance of
+ * inotify left, they are looked at every three seconds instead.
  */
 #ifndef AGENT_DIRECTORIES_H
 #define AGENT_DIRECTORIES_H

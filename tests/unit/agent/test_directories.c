@@ -1,4 +1,7 @@
-/* What the mirror gets to know of the deployments' files. */
+/*
+ * What the mirror gets to know of the deployments' files. Linked with
+ * -Wl,--wrap=inotify_init1: the system has few instances, and others need them.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,6 +17,7 @@
 #include "store/store.h"
 #include "tests/unit/scratch.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +34,20 @@ struct fixture {
 	struct store *store;
 	struct error err;
 };
+
+static atomic_bool instances_left = true;
+
+int __real_inotify_init1(int flags);
+int __wrap_inotify_init1(int flags);
+
+int
+__wrap_inotify_init1(int flags)
+{
+	if (atomic_load(&instances_left))
+		return __real_inotify_init1(flags);
+	errno = EMFILE;
+	return -1;
+}
 
 static int
 set_up(void **state)
@@ -263,6 +281,37 @@ a_busy_directory_keeps_no_other_from_being_seen(void **state)
 	directories_stop(directories);
 }
 
+/* With no instance of inotify left, looking often has to do. */
+static void
+without_inotify_changes_are_seen_a_little_later(void **state)
+{
+	static const char text[] = "services: {a: {image: a}}\n";
+	struct fixture *f = *state;
+	struct directories *directories;
+
+	f->settings.resync_interval_ms = 120000;
+	atomic_store(&instances_left, false);
+	assert_int_equal(
+	    directories_start(&f->agent, &directories, &f->err), 0);
+	scratch_make_directory(&f->scratch, "deployments/shop");
+	scratch_write(&f->scratch, "deployments/shop/docker-compose.yml", text,
+	    sizeof text - 1);
+	assert_true(appears_within(f, "shop", 8000));
+	/* As soon as there is one again, it is used. */
+	atomic_store(&instances_left, true);
+	scratch_make_directory(&f->scratch, "deployments/later");
+	scratch_write(&f->scratch, "deployments/later/docker-compose.yml", text,
+	    sizeof text - 1);
+	assert_true(appears_within(f, "later", 8000));
+	clock_sleep_ms(200);
+	scratch_make_directory(&f->scratch, "deployments/last");
+	scratch_write(&f->scratch, "deployments/last/docker-compose.yml", text,
+	    sizeof text - 1);
+	assert_true(appears_within(f, "last", 1500));
+	atomic_store(&f->agent.stopping, true);
+	directories_stop(directories);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int
@@ -273,6 +322,7 @@ main(void)
 		TEST(a_good_file_stays_what_it_is),
 		TEST(a_file_cannot_name_the_project_of_another_deployment),
 		TEST(a_busy_directory_keeps_no_other_from_being_seen),
+		TEST(without_inotify_changes_are_seen_a_little_later),
 		TEST(a_change_that_was_stored_is_not_undone_by_an_earlier_look),
 	};
 
