@@ -95,37 +95,32 @@ bounded(uint64_t value)
 }
 
 static void
-take_sample(struct samples *samples, struct source *source)
+take_sample(struct source *source, const struct docker_stats *stats,
+    int64_t now_ms, int64_t interval_ms)
 {
-	int64_t now = clock_monotonic_ms();
-	int64_t interval_ms = samples->agent->settings->sample_interval_ms;
-	struct docker_stats stats;
-	struct error ignored;
-
+	source->due_at_ms = now_ms + interval_ms;
 	/* It may be gone by now: the mirror will know. */
-	if (docker_container_stats(
-		samples->agent->docker, source->id, &stats, &ignored) < 0) {
-		source->due_at_ms = now + interval_ms;
+	if (!stats->is_known)
 		return;
-	}
 	source->sample = (struct sample){
 		.container_id = source->id,
 		.sampled_at_ms = clock_wall_ms(),
-		.cpu_percent = cpu_percent(source, &stats),
-		.memory_usage = bounded(stats.memory_usage),
-		.memory_limit = bounded(stats.memory_limit),
-		.network_rx = bounded(stats.network_rx),
-		.network_tx = bounded(stats.network_tx),
-		.block_read = bounded(stats.block_read),
-		.block_write = bounded(stats.block_write),
-		.pids = bounded(stats.pids),
+		.cpu_percent = cpu_percent(source, stats),
+		.memory_usage = bounded(stats->memory_usage),
+		.memory_limit = bounded(stats->memory_limit),
+		.network_rx = bounded(stats->network_rx),
+		.network_tx = bounded(stats->network_tx),
+		.block_read = bounded(stats->block_read),
+		.block_write = bounded(stats->block_write),
+		.pids = bounded(stats->pids),
 	};
-	source->due_at_ms =
-	    now + (source->has_counters ? interval_ms : TICK_MS);
-	source->cpu_total_ns = stats.cpu_total_ns;
-	source->system_cpu_ns = stats.system_cpu_ns;
+	/* The first tells no CPU yet. */
+	if (!source->has_counters)
+		source->due_at_ms = now_ms + TICK_MS;
+	source->cpu_total_ns = stats->cpu_total_ns;
+	source->system_cpu_ns = stats->system_cpu_ns;
 	source->has_counters = true;
-	source->sampled_at_ms = now;
+	source->sampled_at_ms = now_ms;
 }
 
 /* Which containers run is what the mirror says. */
@@ -154,28 +149,51 @@ find_running(struct samples *samples, struct store *store, struct error *err)
 	return 0;
 }
 
+/* Those that are due, all in one question; the number of samples. */
+static size_t
+ask_docker(struct samples *samples, int64_t now_ms)
+{
+	auto_arena struct arena arena = { 0 };
+	int64_t interval_ms = samples->agent->settings->sample_interval_ms;
+	struct source **due =
+	    arena_array(&arena, samples->count, sizeof(struct source *));
+	const char **ids =
+	    arena_array(&arena, samples->count, sizeof(const char *));
+	struct docker_stats *stats =
+	    arena_array(&arena, samples->count, sizeof *stats);
+	size_t count = 0, taken = 0, i;
+	struct error ignored;
+
+	for (i = 0; i < samples->count; i++) {
+		if (samples->sources[i]->due_at_ms > now_ms)
+			continue;
+		due[count] = samples->sources[i];
+		ids[count++] = samples->sources[i]->id;
+	}
+	memset(stats, 0, samples->count * sizeof *stats);
+	/* What was read before something failed is good. */
+	docker_stats_read(samples->agent->docker, ids, count, stats, &ignored);
+	for (i = 0; i < count; i++) {
+		take_sample(due[i], &stats[i], now_ms, interval_ms);
+		taken += stats[i].is_known;
+	}
+	return taken;
+}
+
 /* Docker is asked first, so that the store is not held meanwhile. */
 static int
 sample_due(struct samples *samples, struct store *store, struct error *err)
 {
-	int64_t started_ms = clock_monotonic_ms();
-	size_t i, taken = 0;
+	int64_t now_ms = clock_monotonic_ms();
 	int failed = 0;
+	size_t i;
 
-	for (i = 0;
-	     i < samples->count && !atomic_load(&samples->agent->stopping);
-	     i++) {
-		if (samples->sources[i]->due_at_ms > started_ms)
-			continue;
-		take_sample(samples, samples->sources[i]);
-		taken += samples->sources[i]->sampled_at_ms >= started_ms;
-	}
-	if (taken == 0)
+	if (samples->count == 0 || ask_docker(samples, now_ms) == 0)
 		return 0;
 	if (store_begin(store, err) < 0)
 		return -1;
 	for (i = 0; i < samples->count && !failed; i++)
-		if (samples->sources[i]->sampled_at_ms >= started_ms)
+		if (samples->sources[i]->sampled_at_ms == now_ms)
 			failed = store_sample_put(
 			    store, &samples->sources[i]->sample, err);
 	if (failed || store_samples_prune(store, err) < 0) {

@@ -354,9 +354,16 @@ struct docker_stats {
 	uint64_t memory_limit;
 	uint64_t network_rx, network_tx, block_read, block_write; /* bytes */
 	uint64_t pids;
+	bool is_known; /* false: Docker had none of this one */
 };
-int docker_container_stats(struct docker *docker, const char *id,
-    struct docker_stats *out, struct error *err);
+/*
+ * Those of several running containers, into as many elements of out. Docker
+ * answers only when its next round of measuring is done, up to a second later:
+ * 64 are asked for at the same time. A container that is gone is left out; when
+ * that leaves none of 64, it is the error.
+ */
+int docker_stats_read(struct docker *docker, const char *const *ids,
+    size_t count, struct docker_stats *out, struct error *err);
 
 struct docker_event {
 	const char *type;   /* container, image, volume, network, daemon */

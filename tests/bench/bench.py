@@ -15,8 +15,8 @@ import time
 from clients import wait_until
 from engine import DOCKER
 from measure import (
-    Loop, descriptors, in_parallel, median, percentile, private_kib, program,
-    pss_kib, request_text, timed, wrk, wrk_command,
+    Loop, cpu_seconds, descriptors, in_parallel, median, percentile,
+    private_kib, program, pss_kib, request_text, timed, wrk, wrk_command,
 )
 from service import COMPOSE
 from stand import Stand
@@ -93,10 +93,10 @@ class Bench:
 
     # Lists
 
-    def list_latency(self, count, aim_s):
+    def list_latency(self, resource, count, aim_s):
         self.stand.grow(count)
         loop, engine = self.loop(), Loop(self.stand.engine.socket)
-        target = "/api/deployments"
+        target = f"/api/{resource}"
         listing = self.get(target)
         cached = self.get(target, f"If-None-Match: {self.tag(loop, target)}")
         engine_list = request_text("/containers/json?all=1")
@@ -114,27 +114,26 @@ class Bench:
         p50 = median(percentile(one, 50) for one in full)
         fast_enough = count < 1000 or engine_p50 / p50 >= 20
         self.add(
-            f"list of {count}, 200, p50 ({size // 1024} KiB)", ms(p50),
+            f"{count} {resource}, 200, p50 ({size // 1024} KiB)", ms(p50),
             f"Engine's list {ms(engine_p50)}", f"{engine_p50 / p50:.0f}x",
             f"< {ms(aim_s)}" + (", >= 20x" if count >= 1000 else ""),
             p50 < aim_s and fast_enough,
         )
         self.add(
-            f"list of {count}, 200, p99",
+            f"{count} {resource}, 200, p99",
             ms(median(percentile(one, 99) for one in full)),
             f"Engine's list {ms(median(max(one) for one in reference))} (max)",
         )
         p50 = median(percentile(one, 50) for one in unchanged)
         self.add(
-            f"list of {count}, 304, p50", ms(p50),
+            f"{count} {resource}, 304, p50", ms(p50),
             f"Engine's list {ms(engine_p50)}", f"{engine_p50 / p50:.0f}x",
             "< 0.300 ms", p50 < 0.0003,
         )
         self.add(
-            f"list of {count}, 304, p99",
+            f"{count} {resource}, 304, p99",
             ms(median(percentile(one, 99) for one in unchanged)),
         )
-        self.list_with_compose(count)
 
     def list_with_compose(self, count):
         loop = self.loop()
@@ -153,9 +152,12 @@ class Bench:
             )
 
     def lists(self):
-        self.list_latency(50, 0.001)
+        self.list_latency("deployments", 50, 0.001)
+        self.list_with_compose(50)
         many = 200 if self.quick else 1000
-        self.list_latency(many, 0.005)
+        for resource in ("deployments", "containers"):
+            self.list_latency(resource, many, 0.005)
+        self.list_with_compose(many)
         self.add(
             f"memory after lists of {many} (PSS)", mib(self.total(pss_kib))
         )
@@ -353,18 +355,9 @@ class Bench:
         })
         assert answer.status == 201, answer
 
-    def statistics(self):
-        name = "statistics"
-        client = self.stand.client.over_plain_http()
-        self.create_three(name)
-        answer = client.post(f"/deployments/{name}/start")
-        assert answer.status == 200, answer
-        wait_until(
-            lambda: len(client.get(f"/deployments/{name}/stats").json[
-                "services"]) == 3, 30, what="samples of three containers",
-        )
+    def compare_statistics(self, what, target):
         loop = self.loop()
-        request = self.get(f"/api/deployments/{name}/stats")
+        request = self.get(target)
         ours = median(
             percentile(loop.seconds(request, 200, 200), 50)
             for _ in range(self.rounds(5))
@@ -377,13 +370,70 @@ class Bench:
                 command, check=True, capture_output=True
             )) for _ in range(self.rounds(3))
         )
-        self.add(
-            "statistics of three containers, p50", ms(ours),
-            f"docker stats --no-stream {ms(theirs)}",
-            f"{theirs / ours:.0f}x", "< 5.000 ms", ours < 0.005,
+        return (what, ms(ours), f"docker stats --no-stream {ms(theirs)}",
+                f"{theirs / ours:.0f}x"), ours
+
+    def statistics(self):
+        name = "statistics"
+        client = self.stand.client.over_plain_http()
+        self.create_three(name)
+        answer = client.post(f"/deployments/{name}/start")
+        assert answer.status == 200, answer
+        wait_until(
+            lambda: len(client.get(f"/deployments/{name}/stats").json[
+                "services"]) == 3, 30, what="samples of three containers",
         )
+        cells, ours = self.compare_statistics(
+            "statistics of three containers, p50",
+            f"/api/deployments/{name}/stats",
+        )
+        self.add(*cells, "< 5.000 ms", ours < 0.005)
         answer = client.delete(f"/deployments/{name}")
         assert answer.status == 200, answer
+
+    # Many running containers
+
+    def fifty(self):
+        """What fifty running containers cost when nothing happens."""
+        count = 50
+        names = self.stand.run_containers(count)
+        client = self.stand.client.over_plain_http()
+        wait_until(
+            lambda: len(client.get("/containers/stats").json["stats"])
+            >= count, 60, what="samples of all containers",
+        )
+        cells, ours = self.compare_statistics(
+            f"statistics of {count} containers, p50", "/api/containers/stats"
+        )
+        self.add(*cells, "< 10.000 ms", ours < 0.01)
+        self.idle_cpu(count)
+        self.stand.remove_containers(names)
+
+    def idle_cpu(self, count):
+        seconds = 10 if self.quick else 60
+        agent, engine = self.service.agent.pid, self.stand.engine.process.pid
+        time.sleep(5)
+        before = cpu_seconds(agent), cpu_seconds(engine)
+        time.sleep(seconds)
+        after = cpu_seconds(agent), cpu_seconds(engine)
+        ours, theirs = (
+            (new - old) / seconds for old, new in zip(before, after)
+        )
+        self.service.stop_agent()
+        time.sleep(1)
+        started = cpu_seconds(engine)
+        time.sleep(seconds)
+        alone = (cpu_seconds(engine) - started) / seconds
+        self.service.start_agent()
+        self.service.wait_until_ready()
+        self.add(
+            f"CPU of the agent, idle, {count} running", f"{ours:.2%} of a core",
+            "", "", "< 1 %", ours < 0.01,
+        )
+        self.add(
+            f"CPU of dockerd, idle, {count} running", f"{theirs:.2%} of a core",
+            f"without us {alone:.2%}",
+        )
 
     def start_by_service(self, client, name):
         answer = client.post(f"/deployments/{name}/start")
@@ -444,7 +494,8 @@ class Bench:
 
 # In this order: memory first, the thousand deployments last.
 MEASUREMENTS = (
-    "memory", "growth", "starts", "throughput", "statistics", "compose",
+    "memory", "growth", "starts", "throughput", "statistics", "fifty",
+    "compose",
     "lists",
 )
 STARTED = time.monotonic()

@@ -166,6 +166,13 @@ def descriptors(process):
     return len(os.listdir(f"/proc/{process}/fd"))
 
 
+def cpu_seconds(process):
+    """Processor time that all its threads have used, user and system."""
+    with open(f"/proc/{process}/stat") as stat:
+        fields = stat.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def program(process):
     with open(f"/proc/{process}/comm") as comm:
         return comm.read().strip()

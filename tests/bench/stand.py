@@ -190,6 +190,20 @@ class Stand:
             self.create_container(connection, name)
         connection.close()
 
+    def run_containers(self, count):
+        """Containers that run and do nothing."""
+        names = [f"running-{one:03d}" for one in range(count)]
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            list(pool.map(
+                lambda name: self.engine.run(
+                    "run", "-d", "--name", name, IMAGE
+                ), names,
+            ))
+        return names
+
+    def remove_containers(self, names):
+        self.engine.run("rm", "-f", *names)
+
     def write_project(self, name, text):
         directory = self.service.path("deployments", name)
         os.mkdir(directory)

@@ -36,6 +36,13 @@ struct fixture {
 };
 
 static int
+read_stats_of(struct docker *docker, const char *id, struct docker_stats *out,
+    struct error *err)
+{
+	return docker_stats_read(docker, &id, 1, out, err);
+}
+
+static int
 set_up(void **state)
 {
 	struct fixture *f = xcalloc(1, sizeof *f);
@@ -754,14 +761,12 @@ the_docker_client_reads_logs_and_statistics_through_it(void **state)
 			     &text, &f->err),
 	    0);
 	assert_string_equal(text.bytes, "stdout " STAMP " one");
-	assert_int_equal(
-	    docker_container_stats(docker, "c", &stats, &f->err), 0);
+	assert_int_equal(read_stats_of(docker, "c", &stats, &f->err), 0);
 	assert_int_equal(stats.pids, 7);
 	assert_int_equal(docker_container_start(docker, "c", &f->err), -1);
 	assert_int_equal(f->err.kind, ERR_CONFLICT);
 	engine_hide(f->engine);
-	assert_int_equal(
-	    docker_container_stats(docker, "c", &stats, &f->err), -1);
+	assert_int_equal(read_stats_of(docker, "c", &stats, &f->err), -1);
 	assert_int_equal(f->err.kind, ERR_UNAVAILABLE);
 	assert_string_equal(error_code(&f->err), "DOCKER_UNAVAILABLE");
 	docker_close(docker);

@@ -29,6 +29,13 @@ struct fixture {
 };
 
 static int
+read_stats_of(struct docker *docker, const char *id, struct docker_stats *out,
+    struct error *err)
+{
+	return docker_stats_read(docker, &id, 1, out, err);
+}
+
+static int
 set_up(void **state)
 {
 	struct fixture *f = xcalloc(1, sizeof *f);
@@ -195,8 +202,7 @@ ids_that_would_change_a_path_never_reach_the_engine(void **state)
 		assert_int_equal(
 		    docker_network_remove(f->docker, ids[i], &f->err), -1);
 		assert_int_equal(
-		    docker_container_stats(f->docker, ids[i], &stats, &f->err),
-		    -1);
+		    read_stats_of(f->docker, ids[i], &stats, &f->err), -1);
 		assert_int_equal(docker_logs_read(f->docker, list, 1, &options,
 				     NULL, NULL, &f->err),
 		    -1);
@@ -406,7 +412,7 @@ ask_stats(void *context)
 	struct docker_stats stats;
 	struct error err;
 
-	if (docker_container_stats(f->docker, "slow", &stats, &err) == 0)
+	if (read_stats_of(f->docker, "slow", &stats, &err) == 0)
 		return NULL;
 	return err.kind == ERR_TIMEOUT ? f : NULL;
 }
@@ -510,8 +516,7 @@ rows_of_the_wrong_kind_are_survived(void **state)
 	    "{\"cpu_stats\":3,\"memory_stats\":{\"usage\":-4},"
 	    "\"networks\":[],\"blkio_stats\":{\"io_service_bytes_recursive\":"
 	    "[1,{\"op\":3},null]}}");
-	assert_int_equal(
-	    docker_container_stats(f->docker, "c", &stats, &f->err), 0);
+	assert_int_equal(read_stats_of(f->docker, "c", &stats, &f->err), 0);
 	assert_int_equal(stats.memory_usage, 0);
 }
 
@@ -575,8 +580,7 @@ statistics_leave_out_idle_page_cache(void **state)
 	    "[{\"op\":\"Read\",\"value\":7},{\"op\":\"Write\",\"value\":8},"
 	    "{\"op\":\"Total\",\"value\":15}]},\"pids_stats\":{\"current\":9}"
 	    "}");
-	assert_int_equal(
-	    docker_container_stats(f->docker, "v1", &stats, &f->err), 0);
+	assert_int_equal(read_stats_of(f->docker, "v1", &stats, &f->err), 0);
 	assert_non_null(strstr(
 	    engine_request(f->engine), "/stats?stream=0&one-shot=1 HTTP"));
 	assert_int_equal(stats.cpu_total_ns, 11);
@@ -595,8 +599,7 @@ statistics_leave_out_idle_page_cache(void **state)
 	    "{\"usage\":100,\"stats\":{\"inactive_file\":40}},"
 	    "\"blkio_stats\":{\"io_service_bytes_recursive\":"
 	    "[{\"op\":\"read\",\"value\":7}]}}");
-	assert_int_equal(
-	    docker_container_stats(f->docker, "v2", &stats, &f->err), 0);
+	assert_int_equal(read_stats_of(f->docker, "v2", &stats, &f->err), 0);
 	assert_int_equal(stats.memory_usage, 60);
 	assert_int_equal(stats.online_cpus, 2);
 	assert_int_equal(stats.block_read, 7);
