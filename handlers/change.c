@@ -67,6 +67,9 @@ answer_finished(struct request *request, struct reply *reply,
 		.data = describe(change, job) };
 
 	add_result(payload.data, job->result);
+	/* What the agent says of it is more than that it was done. */
+	if (json_text(payload.data, "message") != NULL)
+		payload.message = json_text(payload.data, "message");
 	if (job->failed) {
 		reply->error_extras = payload.data;
 		*err = job->error;

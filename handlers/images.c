@@ -2,10 +2,13 @@
 
 #include "docker/docker.h"
 #include "docker/reference.h"
+#include "handlers/change.h"
 #include "handlers/listing.h"
 #include "handlers/rendering.h"
 #include "handlers/routes.h"
 #include "http/reply.h"
+#include "jobs/protocol.h"
+#include "store/credentials.h"
 #include "store/mirror.h"
 
 #include <string.h>
@@ -128,8 +131,97 @@ get_image(struct request *request, struct reply *reply, struct error *err)
 	return listing_finish_one(request, reply, &listing, object);
 }
 
+struct pull_input {
+	const char *name, *credential_id;
+};
+
+static const struct field pull_fields[] = {
+	CODED_FIELD(struct pull_input, name, REQUIRED,
+	    docker_reference_is_valid, REFERENCE_EXPECTED, "INVALID_IMAGE"),
+	STRING_FIELD(struct pull_input, credential_id, OPTIONAL,
+	    credential_id_is_valid, "a credential's id"),
+	{ 0 },
+};
+
+static int
+pull_image(struct request *request, struct reply *reply, struct error *err)
+{
+	struct pull_input input = { 0 };
+	struct change change = {
+		.kind = JOB_IMAGE_PULL,
+		.status = 200,
+		.message = "Image pulled",
+		.output_name = "output",
+	};
+
+	if (request_decode(request, &input, err) < 0)
+		return -1;
+	change.subject = input.name;
+	change.arguments = json_object_new_object();
+	if (input.credential_id != NULL)
+		json_put_text(
+		    change.arguments, "credential_id", input.credential_id);
+	return change_run(request, reply, &change, err);
+}
+
+static int
+remove_image(struct request *request, struct reply *reply, struct error *err)
+{
+	struct change change = {
+		.kind = JOB_IMAGE_REMOVE,
+		.subject = request_parameter(request, "id"),
+		.status = 200,
+		.message = "Image removed",
+		.member = "id",
+	};
+	bool force;
+
+	if (!docker_image_is_valid(change.subject))
+		return error_field(err, "id", "INVALID_IMAGE",
+		    "id must be the id of an image or " REFERENCE_EXPECTED);
+	if (request_query_boolean(request, "force", false, &force, err) < 0)
+		return -1;
+	change.arguments = json_object_new_object();
+	json_put_boolean(change.arguments, "force", force);
+	return change_run(request, reply, &change, err);
+}
+
+struct cleanup_input {
+	bool dry_run, all;
+};
+
+static const struct field cleanup_fields[] = {
+	BOOL_FIELD(struct cleanup_input, dry_run, OPTIONAL),
+	BOOL_FIELD(struct cleanup_input, all, OPTIONAL),
+	{ 0 },
+};
+
+static int
+clean_up_images(struct request *request, struct reply *reply, struct error *err)
+{
+	struct cleanup_input input = { 0 };
+	struct change change = {
+		.kind = JOB_IMAGE_CLEANUP,
+		.subject = IMAGE_CLEANUP_SUBJECT,
+		.status = 200,
+		.message = "System image cleanup complete",
+	};
+
+	if (request_decode(request, &input, err) < 0)
+		return -1;
+	change.arguments = json_object_new_object();
+	json_put_boolean(change.arguments, "dry_run", input.dry_run);
+	json_put_boolean(change.arguments, "all", input.all);
+	return change_run(request, reply, &change, err);
+}
+
 const struct route image_routes[] = {
 	{ "GET", "/images", ROLE_VIEWER, list_images },
+	{ "POST", "/images/pull", ROLE_OPERATOR, pull_image,
+	    .body = pull_fields, .body_required = true },
+	{ "POST", "/images/cleanup", ROLE_OPERATOR, clean_up_images,
+	    .body = cleanup_fields },
+	{ "DELETE", "/images/:id", ROLE_OPERATOR, remove_image },
 	{ "GET", "/images/:id", ROLE_VIEWER, get_image },
 	{ 0 },
 };

@@ -10,6 +10,7 @@
 extern const struct route auth_routes[];
 extern const struct route container_routes[];
 extern const struct route container_log_routes[];
+extern const struct route credential_routes[];
 extern const struct route deployment_routes[];
 extern const struct route deployment_log_routes[];
 extern const struct route event_routes[];
@@ -18,6 +19,7 @@ extern const struct route image_routes[];
 extern const struct route job_routes[];
 extern const struct route job_stream_routes[];
 extern const struct route network_routes[];
+extern const struct route registry_routes[];
 extern const struct route setup_routes[];
 extern const struct route volume_routes[];
 

@@ -20,6 +20,7 @@ struct agent {
 	struct compose *compose;
 	struct compose_program program; /* path "": none was found yet */
 	struct docker *docker;
+	struct credentials *credentials;
 	struct mirror *mirror;
 	struct executor *executor;
 	struct server *server; /* open before any thread starts */

@@ -3,12 +3,15 @@
 #include "config.h"
 
 #include "agent/agent.h"
+#include "agent/credentials.h"
 #include "agent/deployments.h"
 #include "agent/directories.h"
 #include "agent/executor.h"
 #include "agent/gate.h"
+#include "agent/images.h"
 #include "agent/mirror.h"
 #include "agent/recovery.h"
+#include "agent/registries.h"
 #include "agent/samples.h"
 #include "agent/server.h"
 #include "agent/upkeep.h"
@@ -155,6 +158,9 @@ open_state(struct parts *parts, struct error *err)
 		&agent->compose, err) < 0 ||
 	    docker_open(settings->docker_socket, &agent->docker, err) < 0)
 		return -1;
+	if (credentials_open(
+		settings, parts->store, &agent->credentials, err) < 0)
+		return -1;
 	return recovery_run(agent, parts->store, err);
 }
 
@@ -167,6 +173,9 @@ run_path(struct parts *parts, const char *name)
 
 static const struct job_kind *const job_tables[] = {
 	deployment_jobs,
+	image_jobs,
+	credential_jobs,
+	registry_jobs,
 	NULL,
 };
 
@@ -238,6 +247,7 @@ stop(struct parts *parts)
 	signal(SIGINT, SIG_IGN);
 	server_close(parts->server);
 	close(parts->heartbeat);
+	credentials_close(parts->agent.credentials);
 	docker_close(parts->agent.docker);
 	compose_close(parts->agent.compose);
 	store_close(parts->store);

@@ -49,4 +49,19 @@ void error_from_json(struct json_object *object, struct error *err);
 #define JOB_RESTART "deployment.restart"
 #define JOB_DELETE "deployment.delete"
 
+#define JOB_IMAGE_PULL "image.pull"
+#define JOB_IMAGE_REMOVE "image.remove"
+#define JOB_IMAGE_CLEANUP "image.cleanup" /* subject IMAGE_CLEANUP_SUBJECT */
+/* No image has this name. */
+#define IMAGE_CLEANUP_SUBJECT "*"
+
+#define JOB_CREDENTIAL_CREATE "credential.create"
+#define JOB_CREDENTIAL_UPDATE "credential.update"
+#define JOB_CREDENTIAL_DELETE "credential.delete"
+#define JOB_CREDENTIAL_TEST "credential.test"
+
+#define JOB_REGISTRY_CREATE "registry.create"
+#define JOB_REGISTRY_UPDATE "registry.update"
+#define JOB_REGISTRY_DELETE "registry.delete"
+
 #endif

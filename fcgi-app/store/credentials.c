@@ -1,17 +1,45 @@
 #include "store/credentials.h"
 
 #include "base/clock.h"
+#include "base/utf8.h"
 #include "store/store-private.h"
 
 #include <string.h>
 
 #define ID_LENGTH 12
+#define USERNAME_MAXIMUM 255
+#define EMAIL_MAXIMUM 254
 
 bool
 credential_id_is_valid(const char *id)
 {
 	return strlen(id) == ID_LENGTH &&
 	       strspn(id, "0123456789abcdef") == ID_LENGTH;
+}
+
+static bool
+is_printable(const char *text, size_t maximum)
+{
+	size_t length = strlen(text), i;
+
+	for (i = 0; i < length; i++)
+		if ((unsigned char)text[i] < ' ' || text[i] == 127)
+			return false;
+	return length <= maximum && utf8_is_valid(text, length);
+}
+
+/* What is before the first ':' is the user in HTTP's basic scheme. */
+bool
+credential_username_is_valid(const char *username)
+{
+	return *username != '\0' && strchr(username, ':') == NULL &&
+	       is_printable(username, USERNAME_MAXIMUM);
+}
+
+bool
+credential_email_is_valid(const char *email)
+{
+	return is_printable(email, EMAIL_MAXIMUM);
 }
 
 #define CREDENTIAL_COLUMNS                                        \

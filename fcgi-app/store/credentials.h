@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "json/json.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,6 +19,9 @@
 struct store;
 
 #define CREDENTIALS_MAXIMUM 1000
+#define CREDENTIAL_PASSWORD_MAXIMUM (16 * 1024)
+#define CREDENTIAL_USERNAME_EXPECTED "1 to 255 printable characters without ':'"
+#define CREDENTIAL_EMAIL_EXPECTED "up to 254 printable characters"
 #define REGISTRY_TYPES_MAXIMUM 1000
 #define REGISTRY_SLUG_EXPECTED \
 	"1 to 63 of a-z, 0-9 and '-', not beginning or ending with '-'"
@@ -33,6 +37,14 @@ struct registry_type {
 };
 
 bool registry_slug_is_valid(const char *slug);
+/* "basic" or "token". */
+bool registry_auth_is_valid(const char *text);
+/* Up to 255 printable characters: names, addresses of pages, icons. */
+bool registry_text_is_valid(const char *text);
+/* At most 20 such texts: ERR_INVALID naming url_patterns. */
+int registry_patterns_check(struct json_object *patterns, struct error *err);
+/* As clients see it, for the caller to release. */
+struct json_object *registry_type_to_json(const struct registry_type *type);
 
 /* The built-in ones first. */
 int registry_type_list(struct store *store, struct arena *arena,
@@ -61,6 +73,10 @@ struct credential {
 };
 
 bool credential_id_is_valid(const char *id);
+bool credential_username_is_valid(const char *username);
+bool credential_email_is_valid(const char *email);
+/* As clients see it, for the caller to release; there is no password in it. */
+struct json_object *credential_to_json(const struct credential *credential);
 
 /* By name. */
 int credential_list(struct store *store, struct arena *arena,

@@ -1,5 +1,6 @@
 /* Kinds of registries: those the program knows, and those on record. */
 #include "base/clock.h"
+#include "base/utf8.h"
 #include "store/credentials.h"
 #include "store/store-private.h"
 
@@ -89,6 +90,8 @@ static const struct registry_type builtin[] = {
 	    .host = "",
 	},
 };
+#define TEXT_MAXIMUM 255
+#define PATTERNS_MAXIMUM 20
 #define BUILTIN_COUNT (sizeof builtin / sizeof builtin[0])
 
 bool
@@ -99,6 +102,45 @@ registry_slug_is_valid(const char *slug)
 	return length >= 1 && length <= 63 && *slug != '-' &&
 	       slug[length - 1] != '-' &&
 	       strspn(slug, "abcdefghijklmnopqrstuvwxyz0123456789-") == length;
+}
+
+bool
+registry_auth_is_valid(const char *text)
+{
+	return strcmp(text, "basic") == 0 || strcmp(text, "token") == 0;
+}
+
+bool
+registry_text_is_valid(const char *text)
+{
+	size_t length = strlen(text), i;
+
+	for (i = 0; i < length; i++)
+		if ((unsigned char)text[i] < ' ' || text[i] == 127)
+			return false;
+	return length <= TEXT_MAXIMUM && utf8_is_valid(text, length);
+}
+
+int
+registry_patterns_check(struct json_object *patterns, struct error *err)
+{
+	size_t i;
+
+	if (!json_object_is_type(patterns, json_type_array) ||
+	    json_object_array_length(patterns) > PATTERNS_MAXIMUM)
+		return error_field(err, "url_patterns", NULL,
+		    "url_patterns must be a list of at most %d texts",
+		    PATTERNS_MAXIMUM);
+	for (i = 0; i < json_object_array_length(patterns); i++) {
+		struct json_object *one =
+		    json_object_array_get_idx(patterns, i);
+
+		if (!json_object_is_type(one, json_type_string) ||
+		    !registry_text_is_valid(json_object_get_string(one)))
+			return error_field(err, "url_patterns", NULL,
+			    "url_patterns must be short texts");
+	}
+	return 0;
 }
 
 static const struct registry_type *
