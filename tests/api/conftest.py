@@ -8,7 +8,7 @@ import time
 import pytest
 
 from clients import Client, wait_until
-from engine import Engine, Registry
+from engine import Engine, Registry, SlowRegistry
 from service import COMPOSE, Service
 
 DIRECTORY = os.environ["FLATRUN_TEST_DIRECTORY"]
@@ -83,6 +83,25 @@ def registry(engine):
     )
     yield registry
     registry.stop()
+
+
+@pytest.fixture(scope="session")
+def private_registry(engine):
+    registry = Registry(
+        os.path.join(DIRECTORY, "private-registry"),
+        os.environ["FLATRUN_TEST_REGISTRY"],
+        engine,
+        password="correct horse \N{PILE OF POO} battery 8812",
+    )
+    yield registry
+    registry.stop()
+
+
+@pytest.fixture(scope="session")
+def slow_registry(registry):
+    slow = SlowRegistry(os.path.join(DIRECTORY, "slow-registry"), registry)
+    yield slow
+    slow.stop()
 
 
 @pytest.fixture(scope="session")

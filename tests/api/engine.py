@@ -1,5 +1,6 @@
 """A Docker Engine of the tests' own, images made here, and a registry."""
 
+import base64
 import http.client
 import io
 import json
@@ -203,34 +204,150 @@ class Engine:
             self.run("import", *options, "-", name, input=rootfs)
 
 
-class Registry:
-    """The only image it has is not in the Engine: it has to be pulled."""
+def random_image(size):
+    """A tar that does not compress, for `docker import`."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        entry = tarfile.TarInfo("random")
+        entry.size = size
+        tar.addfile(entry, io.BytesIO(os.urandom(size)))
+    return out.getvalue()
 
-    def __init__(self, directory, program, engine):
+
+class Registry:
+    """
+    The images it has are not in the Engine: they have to be pulled. With a
+    password only USER may do that.
+    """
+
+    USER = "deployer"
+
+    def __init__(self, directory, program, engine, password=None):
+        self.directory = directory
+        self.program = program
+        self.engine = engine
+        self.password = password
         self.port = free_port()
-        self.image = f"127.0.0.1:{self.port}/team/web:1"
+        self.host = f"127.0.0.1:{self.port}"
+        self.image = f"{self.host}/team/web:1"
         os.makedirs(directory)
-        config = os.path.join(directory, "config.yml")
-        with open(config, "w") as out:
+        self.write_config()
+        self.start()
+        self.push(self.image, "test/web:1")
+
+    def write_config(self):
+        with open(os.path.join(self.directory, "config.yml"), "w") as out:
             out.write(
                 "version: 0.1\n"
                 "storage: {filesystem: {rootdirectory: %s/data}}\n"
-                "http: {addr: '127.0.0.1:%d'}\n" % (directory, self.port)
+                "http: {addr: '127.0.0.1:%d'}\n" % (self.directory, self.port)
             )
-        self.log = open(os.path.join(directory, "registry.log"), "wb")
-        self.process = subprocess.Popen(
-            [program, "serve", config], stdout=self.log, stderr=self.log
-        )
+            if self.password is not None:
+                out.write(
+                    "auth: {htpasswd: {realm: test, path: %s/htpasswd}}\n"
+                    % self.directory
+                )
+        if self.password is None:
+            return
+        # The password on standard input: argv is for all to see.
+        line = subprocess.run(
+            ["htpasswd", "-niB", "-C", "5", self.USER], check=True,
+            input=self.password.encode(), capture_output=True,
+        ).stdout
+        with open(os.path.join(self.directory, "htpasswd"), "wb") as out:
+            out.write(line)
+
+    def start(self):
+        path = os.path.join(self.directory, "registry.log")
+        with open(path, "ab") as log:
+            self.process = subprocess.Popen(
+                [self.program, "serve",
+                 os.path.join(self.directory, "config.yml")],
+                stdout=log, stderr=log,
+            )
         wait_until(self.answers, 10, what="an answer of the registry")
-        engine.run("tag", "test/web:1", self.image)
-        engine.run("push", self.image)
-        engine.run("rmi", self.image)
+
+    def push(self, name, image):
+        """Pushes an image of the Engine's under a name, which then goes."""
+        self.engine.run("tag", image, name)
+        options = []
+        if self.password is not None:
+            options = ["--config", self.client_config()]
+        self.engine.run(*options, "push", name)
+        self.engine.run("rmi", name)
+
+    def client_config(self):
+        """A directory with what the Docker client needs to log in."""
+        directory = os.path.join(self.directory, "client")
+        os.makedirs(directory, exist_ok=True)
+        login = base64.b64encode(f"{self.USER}:{self.password}".encode())
+        with open(os.path.join(directory, "config.json"), "w") as out:
+            json.dump({"auths": {self.host: {"auth": login.decode()}}}, out)
+        return directory
 
     def answers(self):
         with socket.socket() as client:
             return client.connect_ex(("127.0.0.1", self.port)) == 0
 
+    def log(self):
+        with open(os.path.join(self.directory, "registry.log")) as log:
+            return log.read()
+
     def stop(self):
         self.process.terminate()
         self.process.wait(10)
-        self.log.close()
+
+
+SLOW_NGINX = """\
+pid {directory}/pid;
+error_log {directory}/error.log;
+events {{ worker_connections 64; }}
+http {{
+    access_log {directory}/access.log;
+    client_body_temp_path {directory}/body;
+    proxy_temp_path {directory}/proxy;
+    fastcgi_temp_path {directory}/fastcgi;
+    uwsgi_temp_path {directory}/uwsgi;
+    scgi_temp_path {directory}/scgi;
+    server {{
+        listen 127.0.0.1:{port};
+        location / {{
+            proxy_pass http://{host};
+            proxy_set_header Host $http_host;
+            limit_rate {rate};
+        }}
+    }}
+}}
+"""
+
+
+class SlowRegistry:
+    """In front of a registry: BYTES of random data that take SECONDS."""
+
+    BYTES = 4 * 1024 * 1024
+    SECONDS = 4
+
+    def __init__(self, directory, registry):
+        self.port = free_port()
+        self.host = f"127.0.0.1:{self.port}"
+        self.image = f"{self.host}/team/large:1"
+        engine = registry.engine
+        engine.run("import", "-", "test/large:1",
+                   input=random_image(self.BYTES))
+        registry.push(f"{registry.host}/team/large:1", "test/large:1")
+        engine.run("rmi", "test/large:1")
+        os.makedirs(directory)
+        config = os.path.join(directory, "nginx.conf")
+        with open(config, "w") as out:
+            out.write(SLOW_NGINX.format(
+                directory=directory, port=self.port, host=registry.host,
+                rate=self.BYTES // self.SECONDS,
+            ))
+        self.process = subprocess.Popen([
+            "nginx", "-c", config, "-e", os.path.join(directory, "error.log"),
+            "-g", "daemon off;",
+        ])
+        wait_until(self.answers, 10, what="an answer of the slow registry")
+
+    answers = Registry.answers
+    stop = Registry.stop
