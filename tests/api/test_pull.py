@@ -147,7 +147,7 @@ def test_a_cancelled_pull_stops_the_engine(api, engine, slow_registry, gone):
     assert answer.status == 200, answer
     job = job_of(api, job_id)
     assert job["status"] == "failed", job
-    assert job["code"] == "JOB_CANCELLED", job
+    assert job["error_code"] == "JOB_CANCELLED", job
     # Longer than the rest of it would have taken.
     time.sleep(slow_registry.SECONDS)
     assert engine.api(f"/images/{slow_registry.image}/json") is None
