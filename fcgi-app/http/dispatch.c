@@ -8,6 +8,7 @@
 #include "settings/settings.h"
 #include "store/store.h"
 
+#include <openssl/hmac.h>
 #include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -160,8 +161,12 @@ check_key(struct request *request, const char *uri, const struct buffer *body,
 		    IDEMPOTENCY_KEY_MAXIMUM);
 	buffer_printf(&text, "%s\n", uri);
 	buffer_append(&text, body->bytes, body->length);
-	SHA256(
-	    (const unsigned char *)buffer_string(&text), text.length, digest);
+	/* With a key: a body may hold a password, and a bare hash of that could
+	 * be guessed from the database. */
+	HMAC(EVP_sha256(), request->app->token_key.bytes,
+	    (int)request->app->token_key.length,
+	    (const unsigned char *)buffer_string(&text), text.length, digest,
+	    NULL);
 	for (i = 0; i < sizeof digest; i++)
 		buffer_printf(&digits, "%02x", digest[i]);
 	request->fingerprint =

@@ -54,7 +54,7 @@ struct request {
 
 	const char *authorization, *api_key; /* headers, or NULL */
 	const char *content_type, *if_none_match, *prefer, *last_event_id;
-	/* Idempotency-Key of a POST and a hash of what it asks, or NULL. */
+	/* Idempotency-Key of a POST and a MAC of what it asks, or NULL. */
 	const char *idempotency_key, *fingerprint;
 	int64_t content_length;
 

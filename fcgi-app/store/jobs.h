@@ -34,7 +34,7 @@ struct job {
 	const char *result;   /* JSON object, or NULL */
 	const char *progress; /* JSON object, or NULL */
 	/*
-	 * For a request with an Idempotency-Key, else NULL: the key, a hash of
+	 * For a request with an Idempotency-Key, else NULL: the key, a MAC of
 	 * the request, and how to render the answer (JSON, the handlers' own).
 	 */
 	const char *idempotency_key, *fingerprint, *answer;
