@@ -3,6 +3,7 @@
 #include "app.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "http/authenticate.h"
 #include "http/reply.h"
 #include "settings/settings.h"
@@ -340,8 +341,9 @@ drop_broken(struct store **store, const struct error *err)
 		store_close(TAKE(*store));
 }
 
-void
-dispatch(struct app *app, const struct route *const *tables,
+/* Whether it left much free memory behind. */
+static bool
+serve(struct app *app, const struct route *const *tables,
     struct connection *connection, struct store **store)
 {
 	auto_arena struct arena arena = { 0 };
@@ -365,4 +367,14 @@ dispatch(struct app *app, const struct route *const *tables,
 		drop_broken(store, &err);
 	body_release(reply.body);
 	json_object_put(reply.error_extras);
+	return reply.is_large;
+}
+
+void
+dispatch(struct app *app, const struct route *const *tables,
+    struct connection *connection, struct store **store)
+{
+	/* The client has its answer: nobody waits for this. */
+	if (serve(app, tables, connection, store))
+		memory_return();
 }

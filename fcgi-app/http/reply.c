@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define LARGE (256U * 1024)
+
 static const int statuses[] = {
 	[ERR_INTERNAL] = 500,
 	[ERR_INVALID] = 400,
@@ -80,6 +82,7 @@ reply_payload(const struct request *request, struct reply *reply, int status,
 {
 	reply->status = status;
 	reply->body = payload_render(request, payload);
+	reply->is_large = reply->body->length >= LARGE;
 	return 0;
 }
 

@@ -26,6 +26,7 @@ struct reply {
 	size_t header_count;
 	struct body *body; /* shared; NULL for none */
 	bool streamed;     /* a stream has sent everything itself */
+	bool is_large;     /* so was what it was rendered from */
 	struct json_object *error_extras; /* more members for an error's body:
 					     "output", "job_id"; or NULL */
 };

@@ -86,9 +86,8 @@ header(struct fixture *f, const char *name)
 	return NULL;
 }
 
-/* Begins the list of the query; the ETag that the client has may be NULL. */
-static int
-begin(struct fixture *f, const char *query, const char *etag)
+static void
+make_request(struct fixture *f, const char *query, const char *etag)
 {
 	const char *uri = arena_printf(&f->arena, "/api/things%s", query);
 
@@ -100,6 +99,13 @@ begin(struct fixture *f, const char *query, const char *etag)
 		.method = "GET",
 		.if_none_match = etag };
 	assert_int_equal(request_parse_uri(&f->request, uri, &f->err), 0);
+}
+
+/* Begins the list of the query; the ETag that the client has may be NULL. */
+static int
+begin(struct fixture *f, const char *query, const char *etag)
+{
+	make_request(f, query, etag);
 	return listing_begin(
 	    &f->request, &f->reply, "things", &f->listing, &f->err);
 }
@@ -317,6 +323,88 @@ a_list_never_passes_for_fresh_when_the_agent_is_silent(void **state)
 	assert_string_equal(member(f, "stale_age_ms"), "null");
 }
 
+static int
+begin_docker(struct fixture *f, const char *etag)
+{
+	make_request(f, "", etag);
+	return listing_begin_docker(
+	    &f->request, &f->reply, "things", &f->listing, &f->err);
+}
+
+static int
+begin_one(struct fixture *f, const char *etag)
+{
+	make_request(f, "?limit=nonsense", etag);
+	return listing_begin_one(
+	    &f->request, &f->reply, "thing", &f->listing, &f->err);
+}
+
+static int
+check_docker(struct fixture *f)
+{
+	make_request(f, "", NULL);
+	return listing_check_docker(&f->request, &f->reply, &f->err);
+}
+
+static void
+what_docker_has_cannot_be_told_without_it(void **state)
+{
+	struct fixture *f = *state;
+	int (*const ways[])(
+	    struct fixture *, const char *) = { begin_docker, begin_one };
+	const char *etag;
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		heartbeat_write(f->heartbeat, false, 2);
+		assert_int_equal(begin(f, "", NULL), 0);
+		etag = arena_strdup(&f->arena, header(f, "ETag"));
+		assert_int_equal(ways[i](f, etag), -1);
+		assert_string_equal(f->err.code, "DOCKER_UNAVAILABLE");
+		assert_int_equal(f->err.kind, ERR_UNAVAILABLE);
+		assert_null(header(f, "ETag"));
+		assert_int_equal(check_docker(f), -1);
+		assert_string_equal(f->err.code, "DOCKER_UNAVAILABLE");
+		heartbeat_write(f->heartbeat, true, 3);
+		assert_int_equal(ways[i](f, NULL), 0);
+		assert_non_null(header(f, "ETag"));
+		assert_int_equal(check_docker(f), 0);
+		assert_null(header(f, "ETag"));
+	}
+	/* What is known is told, with a word about its age. */
+	unlink(scratch_path(&f->scratch, "agent/heartbeat"));
+	for (i = 0; i < 2; i++) {
+		assert_int_equal(ways[i](f, NULL), 0);
+		assert_non_null(header(f, "Warning"));
+		assert_null(header(f, "ETag"));
+	}
+	assert_int_equal(check_docker(f), 0);
+	assert_non_null(header(f, "Warning"));
+}
+
+static void
+one_object_has_an_etag_and_no_page(void **state)
+{
+	struct fixture *f = *state;
+	struct json_object *object = json_object_new_object();
+	const char *etag;
+
+	json_put_text(object, "name", "it");
+	assert_int_equal(begin_one(f, NULL), 0);
+	assert_false(f->listing.complete);
+	etag = arena_strdup(&f->arena, header(f, "ETag"));
+	assert_int_equal(
+	    listing_finish_one(&f->request, &f->reply, &f->listing, object), 0);
+	assert_string_equal(f->reply.body->text,
+	    "{\"data\":{\"name\":\"it\"},\"thing\":{\"name\":\"it\"}}");
+	assert_int_equal(begin_one(f, etag), 0);
+	assert_true(f->listing.complete);
+	assert_int_equal(f->reply.status, 304);
+	change_something(f);
+	assert_int_equal(begin_one(f, etag), 0);
+	assert_false(f->listing.complete);
+}
+
 static void
 the_envelope_of_data_has_no_second_copy(void **state)
 {
@@ -344,6 +432,8 @@ main(void)
 		TEST(a_query_too_long_to_be_a_key_is_answered_all_the_same),
 		TEST(a_list_says_when_docker_is_down),
 		TEST(a_list_never_passes_for_fresh_when_the_agent_is_silent),
+		TEST(what_docker_has_cannot_be_told_without_it),
+		TEST(one_object_has_an_etag_and_no_page),
 		TEST(the_envelope_of_data_has_no_second_copy),
 	};
 

@@ -254,6 +254,42 @@ an_error_names_field_job_and_when_to_come_back(void **state)
 	json_object_put(body);
 }
 
+/* A list that could not be told had the ETag of the list. */
+static void
+an_error_has_no_etag_of_what_it_replaces(void **state)
+{
+	struct fixture *f = *state;
+	struct error err;
+
+	f->request.if_none_match = "\"7\"";
+	assert_true(reply_not_modified(&f->request, &f->reply, "\"7\""));
+	reply_header(&f->reply, "Warning", "110");
+	error_set(&err, ERR_UNAVAILABLE, NULL, "away");
+	assert_int_equal(reply_error(&f->request, &f->reply, &err), 0);
+	assert_int_equal(f->reply.status, 503);
+	assert_null(header(f, "ETag"));
+	assert_string_equal(header(f, "Warning"), "110");
+	assert_string_equal(header(f, "Cache-Control"), "no-cache");
+}
+
+static void
+what_is_large_says_so(void **state)
+{
+	struct fixture *f = *state;
+	struct payload payload = { .key = "numbers",
+		.data = json_object_new_array() };
+	int i;
+
+	reply_payload(&f->request, &f->reply, 200, &payload);
+	assert_false(f->reply.is_large);
+	reset(f);
+	payload.data = json_object_new_array();
+	for (i = 0; i < 100000; i++)
+		json_object_array_add(payload.data, json_object_new_int(1000));
+	reply_payload(&f->request, &f->reply, 200, &payload);
+	assert_true(f->reply.is_large);
+}
+
 static void
 what_a_client_sent_comes_back_as_valid_json(void **state)
 {
@@ -492,6 +528,8 @@ main(void)
 		TEST(what_went_wrong_inside_is_not_told),
 		TEST(an_error_names_field_job_and_when_to_come_back),
 		TEST(what_a_client_sent_comes_back_as_valid_json),
+		TEST(an_error_has_no_etag_of_what_it_replaces),
+		TEST(what_is_large_says_so),
 		TEST(a_known_etag_is_answered_not_modified),
 		cmocka_unit_test(a_body_is_found_by_its_key_and_etag),
 		cmocka_unit_test(a_body_lives_as_long_as_somebody_has_it),
