@@ -9,6 +9,7 @@
 #include "agent/executor.h"
 #include "agent/gate.h"
 #include "agent/images.h"
+#include "agent/logins.h"
 #include "agent/mirror.h"
 #include "agent/recovery.h"
 #include "agent/registries.h"
@@ -158,8 +159,9 @@ open_state(struct parts *parts, struct error *err)
 		&agent->compose, err) < 0 ||
 	    docker_open(settings->docker_socket, &agent->docker, err) < 0)
 		return -1;
-	if (credentials_open(
-		settings, parts->store, &agent->credentials, err) < 0)
+	if (credentials_open(settings, parts->store, &agent->credentials, err) <
+		0 ||
+	    logins_tidy(settings, err) < 0)
 		return -1;
 	return recovery_run(agent, parts->store, err);
 }

@@ -1,6 +1,7 @@
 #include "agent/project.h"
 
 #include "agent/agent.h"
+#include "agent/logins.h"
 #include "docker/docker.h"
 #include "settings/settings.h"
 #include "store/mirror.h"
@@ -15,6 +16,21 @@ static void
 on_output(void *context)
 {
 	run_store_output(context);
+}
+
+static int
+run_program(struct run *run, struct compose_run *options,
+    const char *const *arguments, struct error *err)
+{
+	int failed;
+
+	if (logins_write(run, &options->docker_config, err) < 0)
+		return -1;
+	failed = compose_run(
+	    run->agent->compose, run->subject, options, arguments, err);
+	if (options->docker_config != NULL)
+		logins_remove(run);
+	return failed;
 }
 
 static int
@@ -36,8 +52,7 @@ run_compose(struct run *run, const char *project, struct buffer *output,
 
 	if (agent_compose_program(run->agent, &program, err) < 0)
 		return -1;
-	return compose_run(
-	    run->agent->compose, run->subject, &options, arguments, err);
+	return run_program(run, &options, arguments, err);
 }
 
 #define COMPOSE(run, project, err, ...)               \

@@ -82,10 +82,11 @@ note_layer(
 		layer->extractable = progress->total;
 	} else if (begins(status, "Download complete")) {
 		layer->current = layer->total;
-	} else if (begins(status, "Pull complete") ||
-		   begins(status, "Already exists")) {
+	} else if (begins(status, "Pull complete")) {
 		layer->current = layer->total;
 		layer->is_complete = true;
+	} else if (begins(status, "Already exists")) {
+		layer->was_there = true;
 	}
 }
 
@@ -139,26 +140,30 @@ part_of(const struct pull_layer *layer)
 
 /*
  * By bytes, as long as it is known how many there are; a layer that still
- * waits has no size, so then the layers count one by one if that is less.
+ * waits has no size, so then the layers count one by one if that is less. Those
+ * that were there before do not count.
  */
 static double
 estimate(const struct pull_state *state)
 {
 	double by_bytes = 0, by_layers = 0, bytes = 0;
 	bool knows_all = true;
-	size_t i;
+	size_t i, count = 0;
 
 	for (i = 0; i < state->count; i++) {
 		const struct pull_layer *layer = &state->layers[i];
 
+		if (layer->was_there)
+			continue;
+		count++;
 		by_layers += part_of(layer);
 		by_bytes += part_of(layer) * (double)layer->total;
 		bytes += (double)layer->total;
 		knows_all &= layer->total > 0 || layer->is_complete;
 	}
-	if (state->count == 0)
+	if (count == 0)
 		return 0;
-	by_layers = 100 * by_layers / (double)state->count;
+	by_layers = 100 * by_layers / (double)count;
 	by_bytes = bytes > 0 ? 100 * by_bytes / bytes : by_layers;
 	return knows_all || by_bytes < by_layers ? by_bytes : by_layers;
 }

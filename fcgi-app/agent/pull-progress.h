@@ -17,7 +17,7 @@ struct pull_layer {
 	char status[PULL_STATUS_MAXIMUM + 1];
 	int64_t current, total;         /* bytes of the transfer */
 	int64_t extracted, extractable; /* bytes put on the disk */
-	bool is_complete;
+	bool is_complete, was_there;
 };
 
 struct pull_state {

@@ -138,6 +138,8 @@ int compose_find_program(
 struct compose_run {
 	const struct compose_program *program;
 	const char *docker_socket; /* path */
+	/* Directory with the Docker client's config.json; NULL: root's own. */
+	const char *docker_config;
 	const char *mark;          /* "NAME=value" put into the environment */
 	const char *project;       /* project name */
 	int64_t timeout_ms;

@@ -424,6 +424,13 @@ run_program(struct compose *compose, const char *name,
 		arena_printf(
 		    arena, "DOCKER_HOST=unix://%s", run->docker_socket),
 		run->mark,
+		/* NULL, both: the end of the list. */
+		run->docker_config != NULL
+		    ? arena_printf(
+			  arena, "DOCKER_CONFIG=%s", run->docker_config)
+		    : NULL,
+		/* Builders stay where they are without DOCKER_CONFIG. */
+		"BUILDX_CONFIG=/root/.docker/buildx",
 		NULL,
 	};
 	struct capture capture = { .run = run };

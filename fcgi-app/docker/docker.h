@@ -251,6 +251,9 @@ struct docker_login {
  *   ERR_INVALID     INVALID_IMAGE         a reference no registry could have
  */
 
+/* What Docker's own files and calls name the host by. */
+const char *docker_login_address(const char *host);
+
 /* POST /auth: whether the registry takes the credentials. */
 int docker_login_check(
     struct docker *docker, const struct docker_login *login, struct error *err);

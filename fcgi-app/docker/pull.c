@@ -75,8 +75,8 @@ docker_registry_refusal(long status, const char *message, struct error *err)
 }
 
 /* Docker Hub's has a name that no reference has. */
-static const char *
-server_address(const char *host)
+const char *
+docker_login_address(const char *host)
 {
 	return strcmp(host, "docker.io") == 0 ? "https://index.docker.io/v1/"
 					      : host;
@@ -91,7 +91,8 @@ describe_login(const struct docker_login *login)
 	json_put_text(object, "password", login->password);
 	if (login->email != NULL && login->email[0] != '\0')
 		json_put_text(object, "email", login->email);
-	json_put_text(object, "serveraddress", server_address(login->host));
+	json_put_text(
+	    object, "serveraddress", docker_login_address(login->host));
 	return object;
 }
 

@@ -1,10 +1,12 @@
 """Pulls from registries that are open, closed, slow and down."""
 
+import os
 import time
 
 import pytest
 
 from clients import assert_error, wait_until
+from conftest import one_service
 from engine import Registry, free_port
 
 
@@ -254,3 +256,57 @@ def test_a_name_of_another_type_is_400(api, name):
 
 def test_a_viewer_may_not_pull(viewer, registry):
     assert_error(pull(viewer, registry.image), 403, "FORBIDDEN")
+
+
+# Compose logs in with the same credentials
+
+
+@pytest.fixture
+def private_deployment(deployments, private_registry, gone):
+    gone(private_registry.image)
+    return deployments.create(one_service(private_registry.image))
+
+
+def leftovers(service):
+    """Logins that were not removed after Compose ran."""
+    found = []
+    for _, directories, files in os.walk(
+        service.path("run", "registry-logins")
+    ):
+        found += directories + files
+    return found
+
+
+def test_a_deployment_starts_with_stored_credentials(
+    api, service, compose_program, private_deployment, credential
+):
+    answer = api.post(f"/deployments/{private_deployment}/start")
+    assert answer.status >= 400, answer
+    credential()
+    answer = api.post(f"/deployments/{private_deployment}/start")
+    assert answer.status == 200, answer
+    answer = api.post(
+        f"/deployments/{private_deployment}/restart",
+        {"fresh_pull": True, "force_recreate": True},
+    )
+    assert answer.status == 200, answer
+    assert leftovers(service) == []
+
+
+def test_a_wrong_password_leaves_no_login_either(
+    api, service, private_deployment, credential
+):
+    credential(password="this one is wrong 6634")
+    answer = api.post(f"/deployments/{private_deployment}/start")
+    assert answer.status >= 400, answer
+    assert "6634" not in answer.text
+    assert leftovers(service) == []
+
+
+def test_an_agent_that_was_killed_leaves_no_login(api, service):
+    directory = service.path("run", "registry-logins", "0123")
+    os.makedirs(directory)
+    with open(os.path.join(directory, "config.json"), "w") as out:
+        out.write("{}")
+    service.restart_agent()
+    assert leftovers(service) == []
