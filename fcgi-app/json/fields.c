@@ -260,3 +260,17 @@ fields_decode(const struct field *fields, struct json_object *object,
 		    err, ERR_INVALID, NULL, "the body must be a JSON object");
 	return decode_table(fields, object, arena, out, "", err);
 }
+
+struct json_object *
+fields_select(const struct field *fields, struct json_object *object)
+{
+	struct json_object *out = json_object_new_object();
+
+	for (; fields->type != FIELD_NONE; fields++) {
+		struct json_object *value = json_member(object, fields->name);
+
+		if (value != NULL)
+			json_put(out, fields->name, json_object_get(value));
+	}
+	return out;
+}

@@ -172,4 +172,11 @@ struct field {
 int fields_decode(const struct field *fields, struct json_object *object,
     struct arena *arena, void *out, struct error *err);
 
+/*
+ * A new object with the members of object that the table names: what nobody
+ * looked at is not passed on. object may be NULL.
+ */
+struct json_object *fields_select(
+    const struct field *fields, struct json_object *object);
+
 #endif

@@ -437,6 +437,21 @@ a_map_has_strings_alone(void **state)
 }
 
 static void
+what_no_row_names_is_not_selected(void **state)
+{
+	struct fixture *f = *state;
+	auto_json struct json_object *some = NULL, *none = NULL;
+
+	decode(f, "{\"b\":1,\"name\":\"a\",\"variables\":[{\"x\":1}],"
+		  "\"note\":null}");
+	some = fields_select(input_fields, f->json);
+	assert_string_equal(json_serialize(some, NULL),
+	    "{\"name\":\"a\",\"variables\":[{\"x\":1}]}");
+	none = fields_select(input_fields, NULL);
+	assert_string_equal(json_serialize(none, NULL), "{}");
+}
+
+static void
 the_body_must_be_an_object(void **state)
 {
 	static const char *const texts[] = { "[]", "null", "1", "\"x\"", "true",
@@ -471,6 +486,7 @@ main(void)
 		TEST(numbers_with_a_fraction_arrive),
 		TEST(strings_end_with_null),
 		TEST(a_map_has_strings_alone),
+		TEST(what_no_row_names_is_not_selected),
 		TEST(the_body_must_be_an_object),
 	};
 
