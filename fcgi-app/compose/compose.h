@@ -20,7 +20,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "compose/document.h"
-#include "json/json.h"
+#include "docker/docker.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -83,15 +83,10 @@ int compose_check(struct compose *compose, const char *name, const char *text,
  * network_driver, labels). ERR_FORBIDDEN VOLUME_POLICY or NETWORK_POLICY, with
  * the field.
  */
-struct compose_resource {
-	const char *driver;
-	bool has_options;           /* for its driver */
-	struct json_object *labels; /* an object, or NULL */
-};
 int compose_check_volume(const struct compose *compose,
-    const struct compose_resource *volume, struct error *err);
+    const struct docker_volume_options *volume, struct error *err);
 int compose_check_network(const struct compose *compose,
-    const struct compose_resource *network, struct error *err);
+    const struct docker_network_options *network, struct error *err);
 
 /*
  * Variables from "KEY=value" lines: blank and '#' lines skipped, an "export "

@@ -68,7 +68,7 @@ check_label_names(const struct compose *compose, struct json_object *labels,
 
 int
 compose_check_volume(const struct compose *compose,
-    const struct compose_resource *volume, struct error *err)
+    const struct docker_volume_options *volume, struct error *err)
 {
 	static const char code[] = "VOLUME_POLICY";
 
@@ -76,7 +76,8 @@ compose_check_volume(const struct compose *compose,
 	    refuse(compose, "volume_driver", "driver", code, VOLUME_DRIVER_WHY,
 		err) < 0)
 		return -1;
-	if (volume->has_options &&
+	if (volume->driver_options != NULL &&
+	    json_object_object_length(volume->driver_options) > 0 &&
 	    refuse(compose, "volume_driver_opts", "driver_opts", code,
 		VOLUME_OPTIONS_WHY, err) < 0)
 		return -1;
@@ -85,7 +86,7 @@ compose_check_volume(const struct compose *compose,
 
 int
 compose_check_network(const struct compose *compose,
-    const struct compose_resource *network, struct error *err)
+    const struct docker_network_options *network, struct error *err)
 {
 	static const char code[] = "NETWORK_POLICY";
 

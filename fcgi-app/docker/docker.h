@@ -49,7 +49,10 @@ void docker_limit_readers(struct docker *docker, unsigned int maximum);
 
 /* ^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$: ids and names of every kind. */
 bool docker_id_is_valid(const char *id);
-/* The same with two bytes at least: names of volumes, networks, containers. */
+/* 64 lower-case hexadecimal digits: the whole id of a container. */
+bool docker_id_is_whole(const char *id);
+/* ^[a-zA-Z0-9][a-zA-Z0-9_.-]{1,127}$: names of volumes, networks, containers.
+ */
 bool docker_name_is_valid(const char *name);
 #define DOCKER_NAME_EXPECTED                                             \
 	"2 to 128 of a-z, A-Z, 0-9, '_', '.' and '-', beginning with a " \
@@ -148,6 +151,9 @@ struct docker_limits {
 };
 /* How many cores that is; 0: no limit. */
 double docker_limits_cpus(const struct docker_limits *limits);
+/* {memory_limit, memory_swap, cpus, cpu_shares, restart_policy}, for clients;
+ * the caller owns it. */
+struct json_object *docker_limits_render(const struct docker_limits *limits);
 
 /* Of GET /containers/{id}/json what the gate lets workers see as well. */
 struct docker_inspection {

@@ -30,3 +30,9 @@ docker_name_is_valid(const char *name)
 {
 	return docker_id_is_valid(name) && name[1] != '\0';
 }
+
+bool
+docker_id_is_whole(const char *id)
+{
+	return strlen(id) == 64 && strspn(id, "0123456789abcdef") == 64;
+}

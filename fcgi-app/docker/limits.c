@@ -19,6 +19,20 @@ docker_limits_cpus(const struct docker_limits *limits)
 	return 0;
 }
 
+struct json_object *
+docker_limits_render(const struct docker_limits *limits)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_put_integer(object, "memory_limit", limits->memory_bytes);
+	json_put_integer(object, "memory_swap", limits->memory_swap_bytes);
+	json_put(
+	    object, "cpus", json_object_new_double(docker_limits_cpus(limits)));
+	json_put_integer(object, "cpu_shares", limits->cpu_shares);
+	json_put_text(object, "restart_policy", limits->restart_policy);
+	return object;
+}
+
 /* A container that was never told has no policy, which is "no". */
 static const char *
 read_restart_policy(struct json_object *host)

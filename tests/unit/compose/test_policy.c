@@ -622,8 +622,10 @@ check_resource(const char *driver, bool has_options, const char *labels,
     bool is_network, const struct compose_policy *policy, struct error *err)
 {
 	auto_json struct json_object *object = NULL;
-	struct compose_resource resource = { .driver = driver,
-		.has_options = has_options };
+	auto_json struct json_object *options = json_object_new_object();
+	struct docker_volume_options volume = { .driver = driver,
+		.driver_options = options };
+	struct docker_network_options network = { .driver = driver };
 	struct compose *compose;
 	int result;
 
@@ -633,9 +635,11 @@ check_resource(const char *driver, bool has_options, const char *labels,
 		assert_int_equal(
 		    json_parse_trusted(labels, strlen(labels), &object, err),
 		    0);
-	resource.labels = object;
-	result = is_network ? compose_check_network(compose, &resource, err)
-			    : compose_check_volume(compose, &resource, err);
+	if (has_options)
+		json_put_text(options, "type", "none");
+	volume.labels = network.labels = object;
+	result = is_network ? compose_check_network(compose, &network, err)
+			    : compose_check_volume(compose, &volume, err);
 	compose_close(compose);
 	return result;
 }
