@@ -23,6 +23,7 @@
 #define DRAIN_MS 30000
 #define RETRY_AFTER_S 1
 #define ENGINE_THREADS 16
+#define EXEC_THREADS 16
 #define IDLE_THREAD_S 10
 
 /* A job that is queued or running; kept until it is on record as finished. */
@@ -432,6 +433,7 @@ executor_new(struct agent *agent, const struct job_kind *const *tables,
 	open_lane(
 	    executor, LANE_PROGRAMS, (size_t)agent->settings->job_parallel);
 	open_lane(executor, LANE_ENGINE, ENGINE_THREADS);
+	open_lane(executor, LANE_EXEC, EXEC_THREADS);
 	return executor;
 }
 

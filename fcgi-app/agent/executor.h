@@ -3,7 +3,7 @@
  * of one subject and class ("deployment") one at a time: a second is refused
  * while the first is under way.
  *
- * Two lanes keep what takes minutes from delaying what takes a moment. Their
+ * Lanes keep what takes minutes from delaying what takes a moment. Their
  * threads come when there is work and go when there is none.
  */
 #ifndef AGENT_EXECUTOR_H
@@ -45,6 +45,7 @@ typedef int job_body(struct run *run, struct error *err);
 enum job_lane {
 	LANE_PROGRAMS, /* Compose, pulls: jobs.parallel at once */
 	LANE_ENGINE,   /* some calls of the Engine: 16 at once */
+	LANE_EXEC,     /* programs in containers: 16 at once */
 	LANE_COUNT,
 };
 

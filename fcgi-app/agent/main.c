@@ -3,19 +3,23 @@
 #include "config.h"
 
 #include "agent/agent.h"
+#include "agent/containers.h"
 #include "agent/credentials.h"
 #include "agent/deployments.h"
 #include "agent/directories.h"
+#include "agent/exec.h"
 #include "agent/executor.h"
 #include "agent/gate.h"
 #include "agent/images.h"
 #include "agent/logins.h"
 #include "agent/mirror.h"
+#include "agent/networks.h"
 #include "agent/recovery.h"
 #include "agent/registries.h"
 #include "agent/samples.h"
 #include "agent/server.h"
 #include "agent/upkeep.h"
+#include "agent/volumes.h"
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/limits.h"
@@ -175,6 +179,10 @@ run_path(struct parts *parts, const char *name)
 
 static const struct job_kind *const job_tables[] = {
 	deployment_jobs,
+	container_jobs,
+	exec_jobs,
+	network_jobs,
+	volume_jobs,
 	image_jobs,
 	credential_jobs,
 	registry_jobs,

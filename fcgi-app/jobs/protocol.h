@@ -48,6 +48,24 @@ void error_from_json(struct json_object *object, struct error *err);
 #define JOB_STOP "deployment.stop"
 #define JOB_RESTART "deployment.restart"
 #define JOB_DELETE "deployment.delete"
+/* On containers, by their whole id. */
+#define JOB_CONTAINER_START "container.start"
+#define JOB_CONTAINER_STOP "container.stop"
+#define JOB_CONTAINER_RESTART "container.restart"
+#define JOB_CONTAINER_REMOVE "container.remove"
+#define JOB_CONTAINER_UPDATE "container.update"
+/* In a container, several at once and beside other changes of it. */
+#define JOB_EXEC "exec.run"
+/* On volumes, by name; a prune is about JOB_ALL_SUBJECT. */
+#define JOB_VOLUME_CREATE "volume.create"
+#define JOB_VOLUME_REMOVE "volume.remove"
+#define JOB_VOLUME_PRUNE "volume.prune"
+#define JOB_ALL_SUBJECT "*"
+/* On networks, by name. */
+#define JOB_NETWORK_CREATE "network.create"
+#define JOB_NETWORK_REMOVE "network.remove"
+#define JOB_NETWORK_CONNECT "network.connect"
+#define JOB_NETWORK_DISCONNECT "network.disconnect"
 
 #define JOB_IMAGE_PULL "image.pull"
 #define JOB_IMAGE_REMOVE "image.remove"

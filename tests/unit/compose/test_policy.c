@@ -645,7 +645,7 @@ check_resource(const char *driver, bool has_options, const char *labels,
 }
 
 static void
-volumes_and_networks_without_a_document_have_the_same_policy(void **state)
+without_a_document_the_policy_is_the_same(void **state)
 {
 	static const struct {
 		const char *driver;
@@ -708,8 +708,7 @@ main(void)
 		cmocka_unit_test(what_is_merged_and_interpolated_counts),
 		cmocka_unit_test_setup_teardown(
 		    symbolic_links_are_not_followed, make_tree, remove_tree),
-		cmocka_unit_test(
-		    volumes_and_networks_without_a_document_have_the_same_policy),
+		cmocka_unit_test(without_a_document_the_policy_is_the_same),
 		cmocka_unit_test(ten_thousand_mounts_are_compared_quickly),
 	};
 
