@@ -1,11 +1,10 @@
 /* /containers: what the mirror has of Docker's containers. */
 
-#include "docker/docker.h"
 #include "handlers/listing.h"
 #include "handlers/rendering.h"
 #include "handlers/routes.h"
+#include "handlers/subjects.h"
 #include "http/reply.h"
-#include "store/mirror.h"
 #include "store/samples.h"
 
 #include <string.h>
@@ -155,19 +154,6 @@ list_containers(struct request *request, struct reply *reply, struct error *err)
 
 /* One container. */
 
-static int
-find_container(
-    struct request *request, struct mirror_container *out, struct error *err)
-{
-	const char *id = request_parameter(request, "id");
-
-	if (!docker_id_is_valid(id))
-		return error_field(err, "id", "INVALID_ID",
-		    "id must be the id or the name of a container");
-	return mirror_container_find(
-	    request->store, id, request->arena, out, err);
-}
-
 /* Where it runs, or will run when it is started. */
 static struct json_object *
 render_networks(const struct mirror_container *container)
@@ -189,7 +175,7 @@ get_container(struct request *request, struct reply *reply, struct error *err)
 	struct listing listing;
 
 	if (listing_begin_one(request, reply, "container", &listing, err) < 0 ||
-	    find_container(request, &container, err) < 0)
+	    subject_container(request, &container, err) < 0)
 		return -1;
 	if (listing.complete)
 		return 0;
@@ -232,7 +218,7 @@ get_stats(struct request *request, struct reply *reply, struct error *err)
 	struct sample sample;
 
 	if (listing_check_docker(request, reply, err) < 0 ||
-	    find_container(request, &container, err) < 0)
+	    subject_container(request, &container, err) < 0)
 		return -1;
 	sample = (struct sample){ .container_id = container.id };
 	if (strcmp(container.state, "running") == 0 &&

@@ -1,10 +1,14 @@
-/* /networks: what the mirror has of Docker's networks. */
+/* /networks: what the mirror has of Docker's networks, and their changes. */
 
-#include "docker/docker.h"
+#include "app.h"
+#include "compose/compose.h"
+#include "docker/arguments.h"
+#include "handlers/change.h"
 #include "handlers/listing.h"
 #include "handlers/rendering.h"
 #include "handlers/routes.h"
 #include "http/reply.h"
+#include "jobs/protocol.h"
 #include "store/mirror.h"
 
 #include <string.h>
@@ -90,8 +94,144 @@ get_network(struct request *request, struct reply *reply, struct error *err)
 	return listing_finish_one(request, reply, &listing, object);
 }
 
+/* Changes. */
+
+static int
+create_network(struct request *request, struct reply *reply, struct error *err)
+{
+	struct network_arguments arguments = { .driver = "bridge" };
+	struct docker_network_options options;
+	struct change change = { .kind = JOB_NETWORK_CREATE,
+		.status = 201,
+		.message = "Network created" };
+
+	if (request_decode(request, &arguments, err) < 0 ||
+	    network_arguments_apply(&arguments, &options, err) < 0 ||
+	    compose_check_network(request->app->compose, &options, err) < 0)
+		return -1;
+	change.subject = arguments.name;
+	change.arguments =
+	    fields_select(network_argument_fields, request->json);
+	return change_run(request, reply, &change, err);
+}
+
+static int
+fail_protected(const struct mirror_network *network, struct error *err)
+{
+	return error_set(err, ERR_FORBIDDEN, "PROTECTED",
+	    "the network '%s' is Docker's own", network->name);
+}
+
+static int
+find_network(
+    struct request *request, struct mirror_network *out, struct error *err)
+{
+	const char *subject;
+
+	if (network_subject(request, &subject, err) < 0)
+		return -1;
+	return mirror_network_find(
+	    request->store, subject, request->arena, out, err);
+}
+
+/* Known before a job is made of it: names of those that are attached. */
+static int
+check_is_free(const struct mirror_network *network, struct reply *reply,
+    struct error *err)
+{
+	auto_json struct json_object *members =
+	    rendering_array(network->containers);
+	size_t count = json_object_array_length(members), i;
+	struct json_object *names;
+
+	if (count == 0)
+		return 0;
+	names = json_object_new_array();
+	for (i = 0; i < count; i++)
+		json_object_array_add(
+		    names, json_object_get(json_member(
+			       json_object_array_get_idx(members, i), "name")));
+	reply->error_extras = json_object_new_object();
+	json_put(reply->error_extras, "used_by", names);
+	return error_set(err, ERR_CONFLICT, "IN_USE",
+	    "the network '%s' is in use", network->name);
+}
+
+static int
+delete_network(struct request *request, struct reply *reply, struct error *err)
+{
+	struct change change = { .kind = JOB_NETWORK_REMOVE,
+		.status = 200,
+		.message = "Network deleted",
+		.shown = request_parameter(request, "name") };
+	struct mirror_network network;
+
+	if (find_network(request, &network, err) < 0)
+		return -1;
+	if (docker_network_is_predefined(network.name))
+		return fail_protected(&network, err);
+	if (check_is_free(&network, reply, err) < 0)
+		return -1;
+	change.subject = network.name;
+	return change_run(request, reply, &change, err);
+}
+
+/* The answer names both as the client did. */
+static int
+run_attach(struct request *request, struct reply *reply, const char *kind,
+    const char *message, struct error *err)
+{
+	struct attach_arguments arguments = { .force = false };
+	struct change change = { .kind = kind,
+		.status = 200,
+		.message = message,
+		.member = "network",
+		.shown = request_parameter(request, "name") };
+	struct mirror_container container;
+	struct mirror_network network;
+
+	if (request_decode(request, &arguments, err) < 0 ||
+	    find_network(request, &network, err) < 0)
+		return -1;
+	if (docker_network_is_closed(network.name))
+		return fail_protected(&network, err);
+	if (mirror_container_find(request->store, arguments.container,
+		request->arena, &container, err) < 0)
+		return -1;
+	change.subject = network.name;
+	change.arguments = json_object_new_object();
+	json_put_text(change.arguments, "container", container.id);
+	json_put_text(change.arguments, "shown", arguments.container);
+	json_put_boolean(change.arguments, "force", arguments.force);
+	return change_run(request, reply, &change, err);
+}
+
+static int
+connect_container(
+    struct request *request, struct reply *reply, struct error *err)
+{
+	return run_attach(
+	    request, reply, JOB_NETWORK_CONNECT, "Container connected", err);
+}
+
+static int
+disconnect_container(
+    struct request *request, struct reply *reply, struct error *err)
+{
+	return run_attach(request, reply, JOB_NETWORK_DISCONNECT,
+	    "Container disconnected", err);
+}
+
 const struct route network_routes[] = {
 	{ "GET", "/networks", ROLE_VIEWER, list_networks },
+	{ "POST", "/networks", ROLE_OPERATOR, create_network,
+	    .body = network_argument_fields, .body_required = true },
 	{ "GET", "/networks/:name", ROLE_VIEWER, get_network },
+	{ "DELETE", "/networks/:name", ROLE_OPERATOR, delete_network },
+	{ "POST", "/networks/:name/connect", ROLE_OPERATOR, connect_container,
+	    .body = attach_argument_fields, .body_required = true },
+	{ "POST", "/networks/:name/disconnect", ROLE_OPERATOR,
+	    disconnect_container, .body = attach_argument_fields,
+	    .body_required = true },
 	{ 0 },
 };

@@ -3,6 +3,7 @@
 const struct route *const route_tables[] = {
 	auth_routes,
 	container_routes,
+	container_change_routes,
 	container_log_routes,
 	credential_routes,
 	deployment_routes,

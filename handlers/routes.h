@@ -9,6 +9,7 @@
 
 extern const struct route auth_routes[];
 extern const struct route container_routes[];
+extern const struct route container_change_routes[];
 extern const struct route container_log_routes[];
 extern const struct route credential_routes[];
 extern const struct route deployment_routes[];

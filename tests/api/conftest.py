@@ -242,6 +242,61 @@ def deployments(api, service):
     deployments.remove_all()
 
 
+class ByHand:
+    """What was made with docker itself, and goes with the test."""
+
+    def __init__(self, engine, api):
+        self.engine = engine
+        self.api = api
+        self.made = []
+
+    def container(self, *options, image="test/web:1", command=(), start=True):
+        """The whole id of a new container, which the service knows of."""
+        verb = ["run", "-d"] if start else ["create"]
+        identity = self.engine.run(
+            *verb, *options, image, *command
+        ).strip()
+        self.made.append(("rm", "-f", "-v", identity))
+        wait_until(
+            lambda: self.state(identity) == ("running" if start else "created"),
+            5, what=f"container {identity}",
+        )
+        return identity
+
+    def state(self, identity):
+        answer = self.api.get(f"/containers/{identity}")
+        return answer.json["data"]["state"] if answer.status == 200 else None
+
+    def network(self, name, *options):
+        self.engine.run("network", "create", *options, name)
+        self.made.append(("network", "rm", name))
+        self.wait_for(f"/networks/{name}")
+        return name
+
+    def volume(self, name, *options):
+        self.engine.run("volume", "create", *options, name)
+        self.made.append(("volume", "rm", "-f", name))
+        self.wait_for(f"/volumes/{name}")
+        return name
+
+    def wait_for(self, path):
+        wait_until(lambda: self.api.get(path).status == 200, 5, what=path)
+
+    def forget(self, *command):
+        self.made.append(command)
+
+    def remove_all(self):
+        for command in sorted(self.made, key=lambda one: one[0] != "rm"):
+            self.engine.run(*command, check=False)
+
+
+@pytest.fixture
+def by_hand(api, engine):
+    by_hand = ByHand(engine, api)
+    yield by_hand
+    by_hand.remove_all()
+
+
 @pytest.fixture(scope="module")
 def running(service, registry):
     """One started web deployment for tests that only look."""

@@ -29,6 +29,13 @@ ROUTES = [
     ("GET", "/containers/stats"),
     ("GET", "/containers/some-name"),
     ("GET", "/containers/some-name/stats"),
+    ("POST", "/containers/some-name/start"),
+    ("POST", "/containers/some-name/stop"),
+    ("POST", "/containers/some-name/restart"),
+    ("DELETE", "/containers/some-name"),
+    ("POST", "/containers/some-name/exec"),
+    ("GET", "/containers/some-name/resources"),
+    ("PUT", "/containers/some-name/resources"),
     ("GET", "/images"),
     ("GET", "/images/some-name"),
     ("POST", "/images/pull"),
@@ -47,8 +54,15 @@ ROUTES = [
     ("DELETE", "/registries/some-slug"),
     ("GET", "/networks"),
     ("GET", "/networks/some-name"),
+    ("POST", "/networks"),
+    ("DELETE", "/networks/some-name"),
+    ("POST", "/networks/some-name/connect"),
+    ("POST", "/networks/some-name/disconnect"),
     ("GET", "/volumes"),
     ("GET", "/volumes/some-name"),
+    ("POST", "/volumes"),
+    ("DELETE", "/volumes/some-name"),
+    ("POST", "/volumes/prune"),
     ("GET", "/containers/some-name/logs"),
     ("GET", "/containers/some-name/logs?follow=true"),
 ]
@@ -118,6 +132,8 @@ def test_what_is_not_there_is_404(api, method, path):
     content = None
     if method == "PUT":
         content = {"compose_content": "services: {app: {image: x}}"}
+    if "connect" in path:
+        content = {"container": "some-name"}
     answer = api.request(method, path, content)
     # Deleting twice is no mistake; a job has an answer of its own.
     resource = path.split("/")[1]
