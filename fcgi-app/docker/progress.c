@@ -92,6 +92,12 @@ fail_broken(struct error *err)
 	    err, ERR_UPSTREAM, "DOCKER_ERROR", "Docker's answer is broken");
 }
 
+static bool
+is_space(char byte)
+{
+	return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n';
+}
+
 /* Between two objects there is white space, which belongs to none. */
 static size_t
 skip_space(const struct progress *progress, const char *bytes, size_t length)
@@ -99,7 +105,7 @@ skip_space(const struct progress *progress, const char *bytes, size_t length)
 	size_t at = 0;
 
 	while (progress->pending_bytes == 0 && at < length &&
-	       memchr(" \t\r\n", bytes[at], 4) != NULL)
+	       is_space(bytes[at]))
 		at++;
 	return at;
 }

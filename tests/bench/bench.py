@@ -13,7 +13,7 @@ import sys
 import time
 
 from clients import wait_until
-from engine import DOCKER
+from engine import DOCKER, Registry, random_image
 from measure import (
     Loop, cpu_seconds, descriptors, in_parallel, median, percentile,
     private_kib, program, pss_kib, request_text, timed, wrk, wrk_command,
@@ -481,6 +481,50 @@ class Bench:
             else:
                 self.say(f"there is no Compose {major} here")
 
+    # Images
+
+    def pull_by_service(self, client, image):
+        answer = client.post("/images/pull", {"name": image})
+        assert answer.status == 200, answer
+        assert answer.json["downloaded"] is True, answer
+        return answer.seconds
+
+    def pull(self):
+        """An image of 100 MB, from a registry beside the Engine."""
+        program = os.environ.get("FLATRUN_TEST_REGISTRY", "")
+        if not os.path.exists(program):
+            self.say("there is no registry here")
+            return
+        engine = self.stand.engine
+        registry = Registry(
+            os.path.join(self.stand.directory, "registry"), program, engine
+        )
+        image = f"{registry.host}/team/hundred:1"
+        engine.run("import", "-", "test/hundred:1",
+                   input=random_image(100 * 1000 * 1000))
+        registry.push(image, "test/hundred:1")
+        engine.run("rmi", "test/hundred:1")
+        client = self.stand.client.over_plain_http()
+        turns = (
+            ([], lambda: self.pull_by_service(client, image)),
+            ([], lambda: timed(engine.run, "pull", image)),
+        )
+        # The first round warms up both.
+        for number in range(self.rounds(9) + 1):
+            for times, pull in turns[::1 if number % 2 else -1]:
+                taken = pull()
+                if number > 0:
+                    times.append(taken)
+                engine.run("rmi", image)
+        registry.stop()
+        ours, theirs = (times for times, _ in turns)
+        ratio = median(one / other for one, other in zip(ours, theirs))
+        self.add(
+            "pull of an image of 100 MB", ms(median(ours)),
+            f"docker pull {ms(median(theirs))}", f"{(ratio - 1) * 100:+.1f} %",
+            "<= +5 %", ratio <= 1.05,
+        )
+
     def print_table(self):
         head = ("measured", "ours", "reference", "ratio", "aim", "met?")
         table = [head, *(row.cells() for row in self.rows)]
@@ -495,7 +539,7 @@ class Bench:
 # In this order: memory first, the thousand deployments last.
 MEASUREMENTS = (
     "memory", "growth", "starts", "throughput", "statistics", "fifty",
-    "compose",
+    "compose", "pull",
     "lists",
 )
 STARTED = time.monotonic()
