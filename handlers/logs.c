@@ -16,6 +16,7 @@
 #define BYTES_MAXIMUM (4 * 1024 * 1024)
 #define LINE_COST 64 /* bytes that a line counts for besides its own */
 #define STAMP_SIZE 40
+#define STAMP_LENGTH 30 /* 2026-01-31T23:59:59.123456789Z */
 #define RETRY_MS 1000
 
 /* The query. */
@@ -460,20 +461,27 @@ format_position(const struct position *position, char *out, size_t size)
 		snprintf(out, size, "%s", position->stamp);
 }
 
+/* Any other time than one of ours is made one: texts are compared. */
 static int
 parse_position(const char *text, struct position *out)
 {
 	const char *slash = strchr(text, '/');
 	size_t length = slash ? (size_t)(slash - text) : strlen(text);
-	int64_t ignored_ms;
+	char shown[CLOCK_TEXT_SIZE];
+	int64_t time_ms;
 
 	*out = (struct position){ .lines = 1 };
 	if (length >= sizeof out->stamp)
 		return -1;
 	memcpy(out->stamp, text, length);
+	if (clock_parse(out->stamp, &time_ms) < 0)
+		return -1;
+	if (length != STAMP_LENGTH || text[length - 1] != 'Z')
+		snprintf(out->stamp, sizeof out->stamp, "%.23s000000Z",
+		    clock_format_ms(time_ms, shown));
 	if (slash != NULL)
 		out->lines = (unsigned int)strtoul(slash + 1, NULL, 10);
-	return clock_parse(out->stamp, &ignored_ms);
+	return 0;
 }
 
 static bool
