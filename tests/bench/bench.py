@@ -15,11 +15,12 @@ import time
 from clients import wait_until
 from engine import DOCKER, Registry, random_image
 from measure import (
-    Loop, cpu_seconds, descriptors, in_parallel, median, percentile,
-    private_kib, program, pss_kib, request_text, timed, wrk, wrk_command,
+    Followers, Loop, cpu_seconds, descriptors, in_parallel, median,
+    percentile, private_kib, program, pss_kib, request_text, timed, wrk,
+    wrk_command,
 )
 from service import COMPOSE
-from stand import Stand
+from stand import IMAGE, Stand
 
 THREE_SERVICES = "services:\n" + "".join(
     f"  {name}:\n    image: test/web:1\n" for name in ("one", "two", "three")
@@ -346,6 +347,90 @@ class Bench:
             taken = median(measure() for _ in range(self.rounds(5)))
             self.add(name, ms(taken), "", "", "< 200 ms", taken < 0.2)
 
+    # Streams
+
+    def small_gets(self, count):
+        """The p99 of small requests, one after the other."""
+        loop = self.loop()
+        times = loop.seconds(self.get("/api/jobs?limit=1"), 200, count)
+        loop.close()
+        return percentile(times, 99)
+
+    def pool_of_streams(self):
+        return [one for role, one in self.service.processes()
+                if role == "streams"]
+
+    def with_followers(self, target, count, requests):
+        """p99, growth of the pool and processor time of our own."""
+        # Memory is measured in a process that has no past.
+        self.service.stop_pool("streams")
+        self.service.start_pool("streams")
+        wait_until(lambda: len(self.pool_of_streams()) == 2)
+        time.sleep(1)
+        before = sum(map(pss_kib, self.pool_of_streams()))
+        address = ("127.0.0.1", self.service.port)
+        with Followers(address, self.get(target), count) as followers:
+            time.sleep(2)
+            own = [one for _, one in self.service.processes()]
+            started, used = time.monotonic(), sum(map(cpu_seconds, own))
+            p99 = self.small_gets(requests)
+            quiet_from, quiet = time.monotonic(), sum(map(cpu_seconds, own))
+            time.sleep(3)
+            cpu = (sum(map(cpu_seconds, own)) - quiet) / (
+                time.monotonic() - quiet_from)
+            for one in own: self.say(f"{program(one)} {pss_kib(one)} {descriptors(one)} {cpu_seconds(one)}")
+            self.say(f"{(quiet - used) / (quiet_from - started) * 100:.1f} % "
+                     f"while requests came, {followers.received.value} bytes")
+            grown = sum(map(pss_kib, self.pool_of_streams())) - before
+            assert followers.failed.value == 0, "a stream ended"
+        return p99, grown, cpu
+
+    def followers(self, what, command, count):
+        name = "followed"
+        self.stand.engine.run(
+            "run", "-d", "--init", "--network", "none", "--name", name,
+            IMAGE, "sh", "-c", command,
+        )
+        target = f"/api/containers/{name}/logs"
+        loop = self.loop()
+        wait_until(lambda: loop.once(self.get(target))[0] == 200)
+        loop.close()
+        requests = 1000 if self.quick else 4000
+        without, rows = [], []
+        for _ in range(self.rounds(3)):
+            without.append(self.small_gets(requests))
+            rows.append(self.with_followers(
+                f"{target}?follow=true&tail=1", count, requests
+            ))
+            wait_until(self.no_stream_is_open, 10, what="an end of streams")
+        with_them, grown, cpu = (median(one) for one in zip(*rows))
+        ratio = median(row[0] / one for row, one in zip(rows, without))
+        self.add(
+            f"small GET, p99, {count} followers of a {what} container",
+            ms(with_them), f"none {ms(median(without))}",
+            f"{(ratio - 1) * 100:+.0f} %", "< +20 %", ratio < 1.2,
+        )
+        self.add(f"  memory of the streams, {count} of them (PSS)",
+                 mib(grown), f"{grown / count:.0f} KiB each")
+        self.add("  processor time of our processes meanwhile",
+                 f"{cpu * 100:.1f} % of one")
+        self.stand.engine.run("rm", "-f", name)
+
+    def no_stream_is_open(self):
+        path = self.service.path("run", "agent", "engine.sock")
+        with open("/proc/net/unix") as table:
+            return not any(
+                row.split()[-1] == path and row.split()[5] == "03"
+                for row in table
+            )
+
+    def streams(self):
+        count = 100 if self.quick else 500
+        self.followers("quiet", "echo here; exec sleep 100000", count)
+        self.followers(
+            "talking", "while echo here; do sleep 1; done", count
+        )
+
     # Deployments
 
     def create_three(self, name):
@@ -538,9 +623,8 @@ class Bench:
 
 # In this order: memory first, the thousand deployments last.
 MEASUREMENTS = (
-    "memory", "growth", "starts", "throughput", "statistics", "fifty",
-    "compose", "pull",
-    "lists",
+    "memory", "growth", "starts", "throughput", "streams", "statistics",
+    "fifty", "compose", "pull", "lists",
 )
 STARTED = time.monotonic()
 

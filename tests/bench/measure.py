@@ -1,7 +1,9 @@
 """Clients that cost little, and what the kernel says of processes."""
 
+import multiprocessing
 import os
 import re
+import selectors
 import socket
 import statistics
 import subprocess
@@ -118,6 +120,66 @@ def in_parallel(clients, work):
         thread.join()
     if failures:
         raise failures[0]
+
+
+class Followers:
+    """Open streams, read by a process of their own."""
+
+    def __init__(self, address, request, count):
+        self.address, self.request, self.count = address, request, count
+        self.opened = multiprocessing.Value("i", 0)
+        self.received = multiprocessing.Value("q", 0)
+        self.failed = multiprocessing.Value("i", 0)
+        self.process = multiprocessing.Process(target=self.run, daemon=True)
+
+    def __enter__(self):
+        self.process.start()
+        end = time.monotonic() + 60
+        while self.opened.value < self.count:
+            assert self.failed.value == 0, "a stream was refused or ended"
+            assert self.process.is_alive() and time.monotonic() < end, (
+                f"{self.opened.value} of {self.count} streams are open"
+            )
+            time.sleep(0.05)
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.join()
+
+    def open_one(self, selector):
+        follower = socket.socket()
+        follower.connect(self.address)
+        follower.sendall(self.request)
+        follower.setblocking(False)
+        selector.register(follower, selectors.EVENT_READ, [True])
+
+    def run(self):
+        selector = selectors.DefaultSelector()
+        opened = 0
+        while True:
+            # A few at a time: nobody opens 500 in the same moment.
+            if opened < self.count and opened < self.opened.value + 16:
+                self.open_one(selector)
+                opened += 1
+            for key, _ in selector.select(
+                0 if opened < self.opened.value + 16 < self.count else 1
+            ):
+                self.read(selector, key)
+
+    def read(self, selector, key):
+        try:
+            got = key.fileobj.recv(65536)
+        except ConnectionError:
+            got = b""
+        if key.data[0]:
+            key.data[0] = False
+            if got[9:12] == b"200":
+                self.opened.value += 1
+        if got == b"" or self.received.value < 0:
+            self.failed.value += 1
+            selector.unregister(key.fileobj)
+        self.received.value += len(got)
 
 
 def wrk_command(url, token, connections, seconds):

@@ -21,7 +21,9 @@ IMAGE = "test/web:1"
 SETTINGS = (
     ("  workers: 2\n",
      f"  workers: {WORKERS}\n  threads: {THREADS}\n"
-     "  rate_limit: 100000\n  rate_burst: 100000\n"),
+     "  rate_limit: 100000\n  rate_burst: 100000\n"
+     "  streams: 1000\n  streams_per_key: 1000\n"
+     "  streams_per_address: 1000\n"),
     ("  sample_interval: 1s\n", ""),
 )
 
