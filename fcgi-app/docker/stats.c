@@ -128,6 +128,8 @@ read_stats(struct docker_stream *stream)
 	auto_json struct json_object *answer = NULL;
 	struct error ignored;
 
+	if (stream->refused) /* its error says more */
+		return;
 	if (!reading->body.overflowed &&
 	    json_parse_trusted(buffer_string(&reading->body),
 		reading->body.length, &answer, &ignored) == 0 &&
