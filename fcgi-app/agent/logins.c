@@ -101,8 +101,8 @@ add_plugins(struct json_object *config)
 	    directories, json_object_new_string(ROOT_PLUGINS));
 }
 
-static void
-put_login(struct json_object *config, const struct docker_login *login)
+void
+logins_put(struct json_object *config, const struct docker_login *login)
 {
 	const char *address = docker_login_address(login->host);
 	struct json_object *entry = json_object_new_object();
@@ -159,7 +159,7 @@ put_logins(struct run *run, struct json_object *config,
 			log_error(LOG_WARNING, "a credential is not usable",
 			    &failure);
 		else
-			put_login(config, &login);
+			logins_put(config, &login);
 	}
 	return 0;
 }

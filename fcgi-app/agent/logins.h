@@ -11,7 +11,11 @@
 
 #include "agent/executor.h"
 
+struct docker_login;
 struct settings;
+
+/* Puts a login into what a config.json has, in place of any for its host. */
+void logins_put(struct json_object *config, const struct docker_login *login);
 
 /* Removes what an agent that was killed left. */
 int logins_tidy(const struct settings *settings, struct error *err);

@@ -30,7 +30,8 @@ def pytest_collection_modifyitems(config, items):
         config.hook.pytest_deselected(items=unwanted)
     # What looks at the traces of all others comes last; what stops and kills
     # processes just before it.
-    order = {"test_faults.py": 1, "test_stops.py": 1, "test_soundness.py": 2}
+    order = {"test_faults.py": 1, "test_stops.py": 1,
+             "test_registry_faults.py": 1, "test_soundness.py": 2}
     items.sort(key=lambda one: order.get(one.path.name, 0))
 
 
