@@ -19,6 +19,7 @@
 #define COALESCE_MS 20
 #define AGAIN_MS 300
 #define RETRY_MS 500
+#define SETTLE_MAXIMUM 100 /* containers, a millisecond each */
 #define PING_INTERVAL_MS 2000
 #define PING_TIMEOUT_MS 2000
 
@@ -157,12 +158,31 @@ refresh(struct mirror *mirror, struct store *store, enum mirror_kind kind,
 	return failed;
 }
 
+/* Those of a project have all been stopped or started just now. */
+static void
+settle_project(struct mirror *mirror, const char *project)
+{
+	struct docker_container_filter filter = { .project = project };
+	auto_arena struct arena arena = { 0 };
+	struct docker_container *containers;
+	struct error ignored;
+	size_t count, i;
+
+	if (docker_container_list(mirror->agent->docker, &filter, &arena,
+		&containers, &count, &ignored) < 0)
+		return;
+	for (i = 0; i < count && i < SETTLE_MAXIMUM; i++)
+		docker_container_settle(
+		    mirror->agent->docker, containers[i].id);
+}
+
 int
 mirror_refresh_project(struct mirror *mirror, struct store *store,
     const char *project, struct error *err)
 {
 	struct docker_container_filter filter = { .project = project };
 
+	settle_project(mirror, project);
 	return refresh(mirror, store, MIRROR_CONTAINERS, &filter, err);
 }
 
