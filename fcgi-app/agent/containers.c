@@ -56,8 +56,8 @@ stop_container(struct run *run, struct error *err)
 
 	if (decode(run, stop_argument_fields, &arguments, err) < 0)
 		return -1;
-	failed = docker_container_stop(
-	    run->agent->docker, run->subject, (int)arguments.timeout, err);
+	failed = docker_container_stop(run->agent->docker, run->subject,
+	    (int)arguments.timeout, run->cancel, err);
 	refresh(run);
 	return failed;
 }
@@ -70,8 +70,8 @@ restart_container(struct run *run, struct error *err)
 
 	if (decode(run, stop_argument_fields, &arguments, err) < 0)
 		return -1;
-	failed = docker_container_restart(
-	    run->agent->docker, run->subject, (int)arguments.timeout, err);
+	failed = docker_container_restart(run->agent->docker, run->subject,
+	    (int)arguments.timeout, run->cancel, err);
 	refresh(run);
 	return failed ? explain_start(err) : 0;
 }

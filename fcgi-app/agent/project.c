@@ -178,8 +178,8 @@ project_stop_containers(struct run *run, const char *project, struct error *err)
 		run->agent, project, &run->arena, &containers, &count, err) < 0)
 		return -1;
 	for (i = 0; i < count; i++)
-		if (docker_container_stop(
-			run->agent->docker, containers[i].id, -1, err) < 0 &&
+		if (docker_container_stop(run->agent->docker, containers[i].id,
+			-1, run->cancel, err) < 0 &&
 		    err->kind != ERR_NOT_FOUND)
 			return -1;
 	return 0;

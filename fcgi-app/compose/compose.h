@@ -135,8 +135,8 @@ struct compose_run {
 	const char *docker_socket; /* path */
 	/* Directory with the Docker client's config.json; NULL: root's own. */
 	const char *docker_config;
-	const char *mark;          /* "NAME=value" put into the environment */
-	const char *project;       /* project name */
+	const char *mark;    /* "NAME=value" put into the environment */
+	const char *project; /* project name */
 	int64_t timeout_ms;
 	const atomic_bool *cancel;
 	struct buffer *output; /* bounded; overflow drops, never fails */

@@ -183,6 +183,10 @@ docker_transfer_failed(
 		error_set(err, ERR_UPSTREAM, "DOCKER_ERROR",
 		    "Docker's answer is too large");
 		break;
+	case CURLE_ABORTED_BY_CALLBACK:
+		error_set(err, ERR_CONFLICT, "CANCELLED",
+		    "nobody waits for Docker's answer any more");
+		break;
 	default:
 		error_set(err, ERR_UPSTREAM, "DOCKER_ERROR",
 		    "Docker's answer is broken");
@@ -428,6 +432,29 @@ set_method(CURL *easy, const struct docker_call *call)
 	return headers;
 }
 
+static int
+look_for_cancel(void *context, curl_off_t to_receive, curl_off_t received,
+    curl_off_t to_send, curl_off_t sent)
+{
+	const atomic_bool *cancel = context;
+
+	(void)to_receive;
+	(void)received;
+	(void)to_send;
+	(void)sent;
+	return atomic_load(cancel);
+}
+
+static void
+set_cancel(CURL *easy, const atomic_bool *cancel)
+{
+	if (cancel == NULL)
+		return;
+	curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, look_for_cancel);
+	curl_easy_setopt(easy, CURLOPT_XFERINFODATA, cancel);
+	curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
+}
+
 /* Whether the answer is one of success; else err says what it is. */
 static int
 call_engine(struct docker *docker, const struct docker_call *call,
@@ -448,6 +475,7 @@ call_engine(struct docker *docker, const struct docker_call *call,
 		    err, ERR_UNAVAILABLE, NULL, "no memory for a connection");
 	docker_configure(docker, easy, url.bytes);
 	headers = set_method(easy, call);
+	set_cancel(easy, call->cancel);
 	result = perform(docker, easy, deadline_ms - clock_monotonic_ms(), body,
 	    &status, err);
 	give_handle(docker, easy);

@@ -238,7 +238,8 @@ docker_container_list(struct docker *docker,
 /* A change of one container; verb is what follows its id in the path. */
 static int
 change_container(struct docker *docker, const char *method, const char *id,
-    const char *verb, int64_t wait_s, struct error *err)
+    const char *verb, int64_t wait_s, const atomic_bool *cancel,
+    struct error *err)
 {
 	auto_buffer struct buffer path = BUFFER(512);
 	auto_buffer struct buffer body = BUFFER(REFUSAL_MAXIMUM);
@@ -249,6 +250,7 @@ change_container(struct docker *docker, const char *method, const char *id,
 		.id = id,
 		/* The Engine answers when the container has ended. */
 		.waits_for_others = wait_s > 0,
+		.cancel = cancel,
 	};
 
 	if (docker_check_id(id, err) < 0)
@@ -286,13 +288,13 @@ docker_container_settle(struct docker *docker, const char *id)
 int
 docker_container_start(struct docker *docker, const char *id, struct error *err)
 {
-	return change_container(docker, "POST", id, "/start", 0, err);
+	return change_container(docker, "POST", id, "/start", 0, NULL, err);
 }
 
 /* A stop, or one before a start; timeout_s < 0 is Docker's default. */
 static int
 stop_container(struct docker *docker, const char *id, const char *verb,
-    int timeout_s, struct error *err)
+    int timeout_s, const atomic_bool *cancel, struct error *err)
 {
 	auto_buffer struct buffer query = BUFFER(64);
 
@@ -300,21 +302,21 @@ stop_container(struct docker *docker, const char *id, const char *verb,
 	if (timeout_s >= 0)
 		buffer_printf(&query, "?t=%d", timeout_s);
 	return change_container(docker, "POST", id, query.bytes,
-	    timeout_s < 0 ? 0 : timeout_s, err);
+	    timeout_s < 0 ? 0 : timeout_s, cancel, err);
 }
 
 int
-docker_container_stop(
-    struct docker *docker, const char *id, int timeout_s, struct error *err)
+docker_container_stop(struct docker *docker, const char *id, int timeout_s,
+    const atomic_bool *cancel, struct error *err)
 {
-	return stop_container(docker, id, "/stop", timeout_s, err);
+	return stop_container(docker, id, "/stop", timeout_s, cancel, err);
 }
 
 int
-docker_container_restart(
-    struct docker *docker, const char *id, int timeout_s, struct error *err)
+docker_container_restart(struct docker *docker, const char *id, int timeout_s,
+    const atomic_bool *cancel, struct error *err)
 {
-	return stop_container(docker, id, "/restart", timeout_s, err);
+	return stop_container(docker, id, "/restart", timeout_s, cancel, err);
 }
 
 int
@@ -324,7 +326,7 @@ docker_container_remove(struct docker *docker, const char *id, bool force,
 	auto_buffer struct buffer verb = BUFFER(64);
 
 	buffer_printf(&verb, "?force=%d&v=%d", force, volumes);
-	return change_container(docker, "DELETE", id, verb.bytes, 0, err);
+	return change_container(docker, "DELETE", id, verb.bytes, 0, NULL, err);
 }
 
 int
@@ -337,5 +339,5 @@ docker_container_rename(
 		return error_field(err, "name", "INVALID_NAME",
 		    "the name of a container is out of grammar");
 	buffer_printf(&verb, "/rename?name=%s", name);
-	return change_container(docker, "POST", id, verb.bytes, 0, err);
+	return change_container(docker, "POST", id, verb.bytes, 0, NULL, err);
 }

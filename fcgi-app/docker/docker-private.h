@@ -47,6 +47,7 @@ struct docker_call {
 	const char *content;     /* JSON, the body of a POST; NULL: none */
 	/* The Engine waits for others: a timeout says nothing about itself. */
 	bool waits_for_others;
+	const atomic_bool *cancel; /* looked at once a second; NULL: none */
 };
 
 /*

@@ -120,13 +120,17 @@ int docker_container_list(struct docker *docker,
  */
 void docker_container_settle(struct docker *docker, const char *id);
 
-/* 304 (already so) is success for both. timeout_s < 0: Docker's default. */
+/*
+ * 304 (already so) is success for both. timeout_s < 0: Docker's default. When
+ * *cancel becomes true the call returns within seconds, with ERR_CONFLICT,
+ * although Docker goes on; cancel may be NULL.
+ */
 int docker_container_start(
     struct docker *docker, const char *id, struct error *err);
-int docker_container_stop(
-    struct docker *docker, const char *id, int timeout_s, struct error *err);
-int docker_container_restart(
-    struct docker *docker, const char *id, int timeout_s, struct error *err);
+int docker_container_stop(struct docker *docker, const char *id, int timeout_s,
+    const atomic_bool *cancel, struct error *err);
+int docker_container_restart(struct docker *docker, const char *id,
+    int timeout_s, const atomic_bool *cancel, struct error *err);
 /*
  * force kills a running one; volumes removes its anonymous volumes.
  * ERR_CONFLICT: it runs, or is being removed already.

@@ -83,19 +83,39 @@ a_container_is_restarted_and_given_time(void **state)
 
 	engine_answers_json(f->engine, "POST ", "204 No Content", "");
 	assert_int_equal(
-	    docker_container_restart(f->docker, "c", -1, &f->err), 0);
+	    docker_container_restart(f->docker, "c", -1, NULL, &f->err), 0);
 	assert_asked(f, "POST " V "/containers/c/restart", "");
 	assert_int_equal(
-	    docker_container_restart(f->docker, "c", 7, &f->err), 0);
+	    docker_container_restart(f->docker, "c", 7, NULL, &f->err), 0);
 	assert_asked(f, "POST " V "/containers/c/restart?t=7", "");
-	assert_fails(f, docker_container_restart(f->docker, "a/b", 7, &f->err),
+	assert_fails(f,
+	    docker_container_restart(f->docker, "a/b", 7, NULL, &f->err),
 	    ERR_INVALID, "INVALID_ID");
+}
+
+static void
+a_stop_that_nobody_waits_for_is_left(void **state)
+{
+	struct fixture *f = *state;
+	atomic_bool cancel;
+	int64_t started = clock_monotonic_ms();
+
+	engine_answers(
+	    f->engine, &(struct engine_answer){ .request = "POST ",
+			   .bytes = "HTTP/1.1 204 No Content\r\n\r\n",
+			   .delay_ms = 30000 });
+	atomic_init(&cancel, true);
+	assert_fails(f,
+	    docker_container_stop(f->docker, "c", 600, &cancel, &f->err),
+	    ERR_CONFLICT, "CANCELLED");
+	assert_true(clock_monotonic_ms() - started < 3000);
 }
 
 static void
 an_inspection_tells_the_limits(void **state)
 {
 	struct fixture *f = *state;
+	auto_json struct json_object *shown = NULL;
 	struct docker_inspection out;
 
 	engine_answers_json(f->engine, "GET " V "/containers/c/json", "200 OK",
@@ -113,6 +133,10 @@ an_inspection_tells_the_limits(void **state)
 	assert_int_equal(out.limits.cpu_shares, 512);
 	assert_string_equal(out.limits.restart_policy, "always");
 	assert_true(docker_limits_cpus(&out.limits) == 1.5);
+	shown = docker_limits_render(&out.limits);
+	assert_string_equal(json_serialize(shown, NULL),
+	    "{\"memory_limit\":1000,\"memory_swap\":-1,\"cpus\":1.5,"
+	    "\"cpu_shares\":512,\"restart_policy\":\"always\"}");
 }
 
 static void
@@ -476,6 +500,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_container_is_restarted_and_given_time),
+		TEST(a_stop_that_nobody_waits_for_is_left),
 		TEST(an_inspection_tells_the_limits),
 		TEST(cores_are_told_by_quota_as_well),
 		TEST(an_update_has_what_is_to_change),

@@ -220,10 +220,12 @@ changes_say_what_they_want(void **state)
 	assert_int_equal(docker_container_start(f->docker, "c", &f->err), 0);
 	assert_non_null(strstr(engine_request(f->engine),
 	    "POST /v1.41/containers/c/start HTTP/1.1\r\n"));
-	assert_int_equal(docker_container_stop(f->docker, "c", 3, &f->err), 0);
+	assert_int_equal(
+	    docker_container_stop(f->docker, "c", 3, NULL, &f->err), 0);
 	assert_non_null(strstr(engine_request(f->engine),
 	    "POST /v1.41/containers/c/stop?t=3 HTTP/1.1\r\n"));
-	assert_int_equal(docker_container_stop(f->docker, "c", -1, &f->err), 0);
+	assert_int_equal(
+	    docker_container_stop(f->docker, "c", -1, NULL, &f->err), 0);
 	assert_non_null(strstr(engine_request(f->engine),
 	    "POST /v1.41/containers/c/stop HTTP/1.1\r\n"));
 	assert_int_equal(
@@ -246,7 +248,8 @@ what_is_so_already_is_success(void **state)
 
 	answer_raw(f, "POST ", "HTTP/1.1 304 Not Modified\r\n\r\n");
 	assert_int_equal(docker_container_start(f->docker, "c", &f->err), 0);
-	assert_int_equal(docker_container_stop(f->docker, "c", 1, &f->err), 0);
+	assert_int_equal(
+	    docker_container_stop(f->docker, "c", 1, NULL, &f->err), 0);
 }
 
 static void
