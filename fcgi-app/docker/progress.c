@@ -104,8 +104,8 @@ skip_space(const struct progress *progress, const char *bytes, size_t length)
 {
 	size_t at = 0;
 
-	while (progress->pending_bytes == 0 && at < length &&
-	       is_space(bytes[at]))
+	while (
+	    progress->pending_bytes == 0 && at < length && is_space(bytes[at]))
 		at++;
 	return at;
 }
