@@ -258,6 +258,17 @@ join_all(struct docker_follow *follow, struct error *err)
 	return 0;
 }
 
+static bool
+has_begun(const struct docker_follow *follow)
+{
+	const struct docker_stream *stream;
+
+	for (stream = follow->running; stream != NULL; stream = stream->next)
+		if (stream->has_head)
+			return true;
+	return false;
+}
+
 int
 docker_streams_run(
     struct docker *docker, struct docker_follow *follow, struct error *err)
@@ -271,7 +282,8 @@ docker_streams_run(
 	result = join_all(follow, err);
 	if (result == 0)
 		result = run(docker, follow, err);
-	docker_leave(docker, result, err);
+	/* What takes long but has begun does not hang. */
+	docker_leave(docker, has_begun(follow) ? 0 : result, err);
 	while (follow->running != NULL)
 		leave_follow(follow, follow->running);
 	curl_multi_cleanup(follow->multi);
