@@ -16,8 +16,10 @@
 #define BYTES_MAXIMUM (4 * 1024 * 1024)
 #define LINE_COST 64 /* bytes that a line counts for besides its own */
 #define STAMP_SIZE 40
+#define TO_MILLISECONDS 23
 #define STAMP_LENGTH 30 /* 2026-01-31T23:59:59.123456789Z */
 #define RETRY_MS 1000
+#define REOPEN_MS 2000
 
 /* The query. */
 
@@ -170,13 +172,15 @@ struct kept_line {
 struct kept_log {
 	struct kept_line **ring; /* of collection->keep */
 	size_t first, count, cost;
-	bool is_cut; /* older lines had to go */
+	bool is_cut;    /* older lines had to go */
+	bool has_older; /* what came began before since */
 };
 
 struct collection {
 	struct kept_log *logs; /* one a container */
 	size_t log_count, keep, cost_maximum, order;
 	bool counts; /* a line over keep is missed, not just older than tail */
+	char since[CLOCK_TEXT_SIZE]; /* "": none, or the Engine's concern */
 	struct kept_line **merged;
 };
 
@@ -191,11 +195,10 @@ drop_oldest(struct kept_log *log, size_t keep)
 	free(oldest);
 }
 
-static bool
-keep_line(void *context, const struct docker_log_line *line)
+static void
+add_line(struct collection *collection, struct kept_log *log,
+    const struct docker_log_line *line)
 {
-	struct collection *collection = context;
-	struct kept_log *log = &collection->logs[line->source];
 	size_t keep = collection->keep;
 	struct kept_line *kept = xmalloc(sizeof *kept + line->length);
 
@@ -216,9 +219,21 @@ keep_line(void *context, const struct docker_log_line *line)
 		log->is_cut = true;
 		drop_oldest(log, keep);
 	}
-	return true;
 }
 
+static bool
+keep_line(void *context, const struct docker_log_line *line)
+{
+	struct collection *collection = context;
+	struct kept_log *log = &collection->logs[line->source];
+
+	if (strncmp(line->timestamp, collection->since, TO_MILLISECONDS) < 0) {
+		log->has_older = true;
+		return true;
+	}
+	add_line(collection, log, line);
+	return true;
+}
 /* Docker writes nine digits of a second in UTC: texts sort as times do. */
 static int
 compare_lines(const void *left, const void *right)
@@ -260,9 +275,13 @@ free_lines(void *context)
 	struct collection *collection = context;
 	size_t i;
 
-	for (i = 0; i < collection->log_count; i++)
-		while (collection->logs[i].count > 0)
-			drop_oldest(&collection->logs[i], collection->keep);
+	for (i = 0; i < collection->log_count; i++) {
+		struct kept_log *log = &collection->logs[i];
+
+		while (log->count > 0)
+			drop_oldest(log, collection->keep);
+		log->is_cut = log->has_older = false;
+	}
 }
 
 /* Room for as many lines of each as there may be of all. */
@@ -291,25 +310,71 @@ make_collection(
 
 /*
  * The Engine takes the tail first and then leaves out what was not asked for,
- * so it is asked for more: of one stream all that we ever give, up to a time
- * everything.
+ * so it is asked for more: of one stream all that we ever give.
  */
-static struct docker_log_options
-reading_options(
-    const struct log_query *query, const struct collection *collection)
+static int
+read_tail(struct docker *docker, const char *const *ids,
+    const struct log_query *query, struct collection *collection,
+    struct error *err)
 {
 	struct docker_log_options options = {
 		.tail = (int)collection->keep + collection->counts,
 		.since_ms = query->since_ms,
-		.until_ms = query->until_ms,
 		.stream = query->stream,
 	};
 
 	if (query->stream != DOCKER_LOG_BOTH)
 		options.tail = TAIL_MAXIMUM;
-	if (query->until_ms > 0)
-		options.tail = -1;
-	return options;
+	return docker_logs_read(docker, ids, collection->log_count, &options,
+	    keep_line, collection, err);
+}
+
+/* Nothing that is still older can be wanted. */
+static bool
+has_enough(const struct collection *collection)
+{
+	size_t i;
+
+	for (i = 0; i < collection->log_count; i++) {
+		const struct kept_log *log = &collection->logs[i];
+
+		if (!log->has_older && !log->is_cut &&
+		    log->count < collection->keep)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * What was written up to a time is at an unknown distance from the end, where
+ * the Engine reads quickly: it is looked for there first. Reading a whole log
+ * can take longer than there is time.
+ */
+static int
+read_until(struct docker *docker, const char *const *ids,
+    const struct log_query *query, struct collection *collection,
+    struct error *err)
+{
+	static const int tails[] = { TAIL_MAXIMUM, 10 * TAIL_MAXIMUM, -1 };
+	size_t i;
+
+	if (query->since_ms > 0)
+		clock_format_ms(query->since_ms, collection->since);
+	for (i = 0; i < sizeof tails / sizeof tails[0]; i++) {
+		struct docker_log_options options = {
+			.tail = tails[i],
+			.until_ms = query->until_ms,
+			.stream = query->stream,
+		};
+
+		free_lines(collection);
+		if (docker_logs_read(docker, ids, collection->log_count,
+			&options, keep_line, collection, err) < 0)
+			return -1;
+		if (has_enough(collection))
+			break;
+	}
+	return 0;
 }
 
 static int
@@ -317,15 +382,16 @@ read_lines(struct request *request, const struct log_sources *sources,
     const struct log_query *query, struct collection *collection,
     struct error *err)
 {
-	struct docker_log_options options = reading_options(query, collection);
 	const char **ids =
 	    arena_array(request->arena, sources->count, sizeof *ids);
 	size_t i;
 
 	for (i = 0; i < sources->count; i++)
 		ids[i] = sources->list[i].id;
-	return docker_logs_read(request->app->docker, ids, sources->count,
-	    &options, keep_line, collection, err);
+	return query->until_ms > 0 ? read_until(request->app->docker, ids,
+					 query, collection, err)
+				   : read_tail(request->app->docker, ids, query,
+					 collection, err);
 }
 
 static void
@@ -403,8 +469,8 @@ struct followed_log {
 	struct position sent;
 	unsigned int to_skip; /* lines with the stamp of sent */
 	bool catches_up;      /* lines that were sent may come again */
-	bool is_open, is_known;
-	int64_t ended_at_generation;
+	bool is_open, is_known, has_ended;
+	int64_t ended_at_generation, ended_at_ms;
 };
 
 struct follower {
@@ -513,17 +579,39 @@ send_line(void *context, const struct docker_log_line *line)
 	return !follower->gone;
 }
 
-/* Whether there is more is seen when the mirror has changed. */
+static void
+end_followed_log(
+    const struct follower *follower, struct followed_log *log, bool refused)
+{
+	log->is_open = false;
+	log->has_ended = true;
+	log->ended_at_generation = follower->generation;
+	log->ended_at_ms =
+	    refused ? INT64_MAX - REOPEN_MS : clock_monotonic_ms();
+}
+
 static void
 note_end(void *context, size_t number, const struct error *err)
 {
 	struct follower *follower = context;
-	struct followed_log *log = &follower->logs[number];
 
-	(void)err;
-	log->is_open = false;
-	log->ended_at_generation =
-	    lookout_generation(follower->request->app->lookout);
+	end_followed_log(follower, &follower->logs[number], err != NULL);
+}
+
+/*
+ * The first time, and when its container runs again. The mirror may have told
+ * that before the end of the log came: then it is tried after a while, too.
+ */
+static bool
+is_to_be_opened(const struct follower *follower, const struct followed_log *log)
+{
+	if (log->source.id == NULL || log->is_open)
+		return false;
+	if (!log->has_ended)
+		return true;
+	return log->source.is_running &&
+	       (log->ended_at_generation != follower->generation ||
+		   clock_monotonic_ms() >= log->ended_at_ms + REOPEN_MS);
 }
 
 static struct followed_log *
@@ -556,7 +644,6 @@ add_log(struct follower *follower, const struct log_source *source)
 		.source = { .id = xstrdup(source->id),
 		    .name = xstrdup(source->name),
 		    .service = xstrdup(source->service) },
-		.ended_at_generation = -1,
 		.sent = follower->newest,
 	};
 	return log;
@@ -640,15 +727,12 @@ open_logs(struct follower *follower, struct docker_logs *logs)
 
 	for (i = 0; i < follower->log_count; i++) {
 		log = &follower->logs[i];
-		if (log->source.id == NULL || log->is_open ||
-		    (log->ended_at_generation >= 0 &&
-			(!log->source.is_running ||
-			    log->ended_at_generation == follower->generation)))
+		if (!is_to_be_opened(follower, log))
 			continue;
 		if (open_log(follower, log, logs, &err) == 0)
 			log->is_open = true;
 		else if (err.kind == ERR_NOT_FOUND)
-			log->ended_at_generation = follower->generation;
+			end_followed_log(follower, log, true);
 	}
 }
 

@@ -414,6 +414,17 @@ def test_the_tail_of_a_gigabyte_is_quick(api, big):
     assert answer.json["truncated"] is True
 
 
+def test_a_time_near_the_end_of_a_gigabyte_is_quick(api, big):
+    for query, expected in (
+        ("until=2026-02-01T00:00:01.500Z&tail=2", ["end 0", "end 1"]),
+        ("until=2026-02-01T00:00:01Z&since=2026-02-01T00:00:00Z", ["end 0"]),
+    ):
+        answer = api.get(f"/containers/{big}/logs?{query}")
+        assert answer.status == 200, answer
+        assert [one["message"] for one in answer.json["records"]] == expected
+        assert answer.seconds < 5
+
+
 def test_a_gigabyte_does_not_fill_a_worker(api, big, service):
     before = memory_peak(service)
     answer = api.get(f"/containers/{big}/logs?tail=all&stream=stdout")
