@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import os
+import resource
 import signal
 import socket
 import time
@@ -14,6 +15,7 @@ from followers import Containers, Follower, connections
 
 STREAMS = 220
 MANY = 200
+FILES = 256
 addresses = itertools.cycle(range(250))
 WIDE = f"""\
   workers: 2
@@ -37,8 +39,14 @@ def use_config(service, text):
     wait_until(lambda: children(service.nginx.pid) - old, 10)
     service.pools["streams"].terminate()
     service.pools["streams"].wait(30)
+    # They raise it themselves, whatever they are started with.
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, hard))
     service.start_pool("streams")
-    service.restart_agent()
+    service.stop_agent()
+    service.start_agent()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    service.wait_until_ready()
 
 
 @pytest.fixture(scope="module")
