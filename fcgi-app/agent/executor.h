@@ -43,7 +43,8 @@ struct run {
 typedef int job_body(struct run *run, struct error *err);
 
 enum job_lane {
-	LANE_PROGRAMS, /* Compose, pulls: jobs.parallel at once */
+	LANE_PROGRAMS, /* Compose: jobs.parallel at once */
+	LANE_PULLS,    /* images: as many again, for they may take an hour */
 	LANE_ENGINE,   /* some calls of the Engine: 16 at once */
 	LANE_EXEC,     /* programs in containers: 16 at once */
 	LANE_COUNT,

@@ -305,7 +305,7 @@ is_cleanup_subject(const char *subject)
 }
 
 const struct job_kind image_jobs[] = {
-	{ JOB_IMAGE_PULL, docker_reference_is_valid, pull_image, LANE_PROGRAMS,
+	{ JOB_IMAGE_PULL, docker_reference_is_valid, pull_image, LANE_PULLS,
 	    false },
 	{ JOB_IMAGE_REMOVE, docker_image_is_valid, remove_image, LANE_ENGINE,
 	    false },

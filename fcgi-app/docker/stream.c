@@ -120,11 +120,14 @@ end_stream(struct docker *docker, struct docker_stream *stream, CURLcode code,
 static void
 leave_follow(struct docker_follow *follow, struct docker_stream *stream)
 {
-	struct docker_stream **link = &follow->running;
+	struct docker_stream **link;
 
-	while (*link != stream)
-		link = &(*link)->next;
-	*link = stream->next;
+	for (link = &follow->running; *link != NULL; link = &(*link)->next) {
+		if (*link != stream)
+			continue;
+		*link = stream->next;
+		break;
+	}
 	curl_multi_remove_handle(follow->multi, stream->easy);
 }
 
