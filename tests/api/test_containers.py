@@ -319,25 +319,29 @@ def test_a_hundred_containers_come_and_go_while_a_client_polls(api, engine):
         }
 
     names = [f"crowd-{number}" for number in range(100)]
-    with concurrent.futures.ThreadPoolExecutor(9) as pool:
+    with concurrent.futures.ThreadPoolExecutor(5) as pool:
         poller = pool.submit(poll)
         try:
-            for part in range(0, 100, 50):
-                list(pool.map(
-                    lambda name: engine.run(
-                        "run", "-d", "--network", "none", "--name", name,
-                        "test/web:1"),
-                    names[part:part + 50],
-                ))
-                wait_until(lambda: states() == truth(), 2)
+            list(pool.map(
+                lambda name: engine.run(
+                    "create", "--network", "none", "--name", name,
+                    "test/web:1"),
+                names,
+            ))
+            wait_until(lambda: states() == truth(), 5)
+            list(pool.map(
+                lambda part: engine.run("start", *names[part::4]), range(4)
+            ))
+            wait_until(lambda: states() == truth(), 5)
             engine.run("kill", *names[::2])
-            wait_until(lambda: states() == truth(), 2)
+            wait_until(lambda: states() == truth(), 5)
             assert sorted(states().values()) == (
                 ["exited"] * 50 + ["running"] * 50)
+            engine.run("rm", "-f", *names)
+            wait_until(lambda: states() == {}, 5)
         finally:
+            ended.set()
             engine.run("rm", "-f", *names, check=False)
-        wait_until(lambda: states() == {}, 2)
-        ended.set()
         poller.result()
     # It never fell back to less than there was while they came.
     rising = seen[:seen.index(100) + 1]
