@@ -19,7 +19,7 @@ enum mirror_kind {
 	MIRROR_KINDS,
 };
 
-#define MIRROR_WORK_MAXIMUM 32 /* single containers; more are all */
+#define MIRROR_WORK_MAXIMUM 128 /* single containers; more are all */
 #define MIRROR_ID_SIZE 65
 
 struct mirror_work {

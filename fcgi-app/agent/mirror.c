@@ -19,7 +19,10 @@
 #define COALESCE_MS 20
 #define AGAIN_MS 300
 #define RETRY_MS 500
-#define SETTLE_MAXIMUM 100 /* containers, a millisecond each */
+#define SETTLE_MAXIMUM 100 /* containers of a project */
+#define SETTLE_TIMEOUT_MS 5000
+#define UNSETTLED_ROUNDS_MAXIMUM 20
+#define LATE_RESYNC_MS 5000
 #define PING_INTERVAL_MS 2000
 #define PING_TIMEOUT_MS 2000
 
@@ -165,6 +168,8 @@ settle_project(struct mirror *mirror, const char *project)
 	struct docker_container_filter filter = { .project = project };
 	auto_arena struct arena arena = { 0 };
 	struct docker_container *containers;
+	bool settled[SETTLE_MAXIMUM];
+	const char *ids[SETTLE_MAXIMUM];
 	struct error ignored;
 	size_t count, i;
 
@@ -172,8 +177,9 @@ settle_project(struct mirror *mirror, const char *project)
 		&containers, &count, &ignored) < 0)
 		return;
 	for (i = 0; i < count && i < SETTLE_MAXIMUM; i++)
-		docker_container_settle(
-		    mirror->agent->docker, containers[i].id);
+		ids[i] = containers[i].id;
+	docker_containers_settle(
+	    mirror->agent->docker, ids, i, SETTLE_TIMEOUT_MS, settled);
 }
 
 int
@@ -192,8 +198,10 @@ mirror_refresh_container(struct mirror *mirror, struct store *store,
 {
 	const char *const ids[] = { id, NULL };
 	struct docker_container_filter filter = { .ids = ids };
+	bool settled;
 
-	docker_container_settle(mirror->agent->docker, id);
+	docker_containers_settle(
+	    mirror->agent->docker, ids, 1, SETTLE_TIMEOUT_MS, &settled);
 	return refresh(mirror, store, MIRROR_CONTAINERS, &filter, err);
 }
 
@@ -305,8 +313,9 @@ do_work(
 /* What the refresher has to do besides what is dirty now. */
 struct rounds {
 	struct mirror_work again, later;
-	int64_t again_at_ms;  /* monotonic */
-	int64_t resync_at_ms; /* monotonic */
+	int64_t again_at_ms;           /* monotonic */
+	int64_t resync_at_ms;          /* monotonic */
+	unsigned int unsettled_rounds; /* in a row */
 };
 
 static int64_t
@@ -318,30 +327,81 @@ next_due_ms(const struct rounds *rounds)
 	return rounds->resync_at_ms;
 }
 
+/* Of the containers, those that the Engine is not done with. */
+static void
+find_unsettled(struct mirror *mirror, const struct mirror_work *work,
+    struct mirror_work *out)
+{
+	const char *ids[MIRROR_WORK_MAXIMUM + 1];
+	bool settled[MIRROR_WORK_MAXIMUM];
+	size_t i;
+
+	if (work->count == 0)
+		return;
+	mirror_work_ids(work, ids);
+	docker_containers_settle(
+	    mirror->agent->docker, ids, work->count, AGAIN_MS, settled);
+	for (i = 0; i < work->count; i++)
+		if (!settled[i])
+			mirror_work_container(out, ids[i]);
+}
+
+static void
+resync_before(struct rounds *rounds, int64_t at_ms)
+{
+	if (at_ms < rounds->resync_at_ms)
+		rounds->resync_at_ms = at_ms;
+}
+
+/*
+ * Adds what is due for its second time, and makes what comes after it the
+ * next: also what the Engine is still busy with. A container that it is busy
+ * with for long, and those of which so many changed at once that they were not
+ * kept apart, are left to a look at everything.
+ */
+static void
+add_again(
+    struct mirror *mirror, struct rounds *rounds, struct mirror_work *work)
+{
+	struct mirror_work unsettled = { 0 };
+
+	find_unsettled(mirror, &rounds->again, &unsettled);
+	mirror_work_add(work, &rounds->again);
+	if (work->all[MIRROR_CONTAINERS])
+		resync_before(rounds, clock_monotonic_ms() + LATE_RESYNC_MS);
+	rounds->again = rounds->later;
+	rounds->again_at_ms = clock_monotonic_ms() + AGAIN_MS;
+	memset(&rounds->later, 0, sizeof rounds->later);
+	if (mirror_work_is_empty(&unsettled)) {
+		rounds->unsettled_rounds = 0;
+	} else if (++rounds->unsettled_rounds < UNSETTLED_ROUNDS_MAXIMUM) {
+		mirror_work_add(&rounds->again, &unsettled);
+	} else {
+		rounds->unsettled_rounds = 0;
+		resync_before(rounds, clock_monotonic_ms() + LATE_RESYNC_MS);
+	}
+}
+
 /*
  * The Engine tells of an event before its own list shows it: what an event
  * named is asked for a second time, at least AGAIN_MS later and at most twice
  * that, whatever comes in between.
  */
 static void
-plan_again(struct rounds *rounds, struct mirror_work *work)
+plan_again(
+    struct mirror *mirror, struct rounds *rounds, struct mirror_work *work)
 {
-	int64_t now = clock_monotonic_ms();
 	struct mirror_work fresh = *work;
 
 	/* The events since shortly before a look at everything will come. */
 	if (mirror_work_is_everything(work))
 		return;
 	if (!mirror_work_is_empty(&rounds->again) &&
-	    now >= rounds->again_at_ms) {
-		mirror_work_add(work, &rounds->again);
-		rounds->again = rounds->later;
-		memset(&rounds->later, 0, sizeof rounds->later);
-		rounds->again_at_ms = now + AGAIN_MS;
-	}
+	    clock_monotonic_ms() >= rounds->again_at_ms)
+		add_again(mirror, rounds, work);
 	if (mirror_work_is_empty(&rounds->again)) {
 		rounds->again = fresh;
-		rounds->again_at_ms = now + AGAIN_MS;
+		rounds->again_at_ms = clock_monotonic_ms() + AGAIN_MS;
 	} else {
 		mirror_work_add(&rounds->later, &fresh);
 	}
@@ -355,7 +415,7 @@ run_round(struct mirror *mirror, struct store *store, struct rounds *rounds)
 	struct mirror_work work;
 
 	take_work(mirror, wait_ms > 0 ? wait_ms : 0, &work);
-	plan_again(rounds, &work);
+	plan_again(mirror, rounds, &work);
 	/* Events that never end do not put it off. */
 	if (clock_monotonic_ms() >= rounds->resync_at_ms)
 		work = mirror_work_everything;

@@ -260,31 +260,6 @@ change_container(struct docker *docker, const char *method, const char *id,
 	return docker_call(docker, &call, &body, err);
 }
 
-/*
- * The Engine wakes who waits for the end of a container before it writes that
- * down for its list, but holds the container's lock meanwhile; and so does an
- * inspection. What it says does not matter.
- */
-void
-docker_container_settle(struct docker *docker, const char *id)
-{
-	auto_buffer struct buffer path = BUFFER(512);
-	auto_buffer struct buffer body = BUFFER(ANSWER_MAXIMUM);
-	struct docker_call call = {
-		.method = "GET",
-		.timeout_ms = READ_TIMEOUT_MS,
-		.noun = "container",
-		.id = id,
-	};
-	struct error ignored;
-
-	if (!docker_id_is_valid(id))
-		return;
-	buffer_printf(&path, "/containers/%s/json", id);
-	call.path = path.bytes;
-	docker_call(docker, &call, &body, &ignored);
-}
-
 int
 docker_container_start(struct docker *docker, const char *id, struct error *err)
 {

@@ -115,10 +115,12 @@ int docker_container_list(struct docker *docker,
     struct docker_container **out, size_t *out_count, struct error *err);
 
 /*
- * Waits until the Engine is done with what it does to the container: its list
- * shows a change a little after the answer to who asked for it.
+ * Waits until the Engine is done with what it does to the containers: it
+ * tells of a change and answers who asked for it before its list shows it.
+ * settled has an element for each; true also for one that is gone.
  */
-void docker_container_settle(struct docker *docker, const char *id);
+void docker_containers_settle(struct docker *docker, const char *const *ids,
+    size_t count, int64_t timeout_ms, bool *settled);
 
 /*
  * 304 (already so) is success for both. timeout_s < 0: Docker's default. When

@@ -377,6 +377,34 @@ what_comes_late_into_the_list_is_seen(void **state)
 	wait_for(f, "- - - n");
 }
 
+/* It is busy with the container: its list follows when that is done. */
+static void
+what_the_engine_is_busy_with_is_asked_for_until_it_is_done(void **state)
+{
+	struct fixture *f = *state;
+
+	tell_events(f,
+	    "{\"Type\":\"container\",\"Action\":\"die\",\"Actor\":{\"ID\":"
+	    "\"" ID_A "\"}}",
+	    100);
+	answer(f, "containers/json",
+	    "[{\"Id\":\"" ID_A "\",\"Names\":[\"/runs\"]}]");
+	engine_answers(
+	    f->engine, &(struct engine_answer){
+			   .request = "GET /v1.41/containers/" ID_A "/json",
+			   .bytes = "HTTP/1.1 200 OK\r\n",
+			   .after = ENGINE_HOLD });
+	start(f);
+	wait_until_up(f, true);
+	clock_sleep_ms(1200);
+	assert_string_equal(contents(f), "runs - - -");
+	answer(f, "containers/json",
+	    "[{\"Id\":\"" ID_A "\",\"Names\":[\"/ended\"]}]");
+	answer(f, "containers/" ID_A "/json", "{}");
+	wait_for(f, "ended - - -");
+	assert_true(is_up(f));
+}
+
 static void
 a_connection_concerns_one_container(void **state)
 {
@@ -472,6 +500,8 @@ main(void)
 		TEST(without_another_list_docker_is_up_and_it_is_tried_again),
 		TEST(an_event_brings_what_is_of_its_kind),
 		TEST(what_comes_late_into_the_list_is_seen),
+		TEST(
+		    what_the_engine_is_busy_with_is_asked_for_until_it_is_done),
 		TEST(a_connection_concerns_one_container),
 		TEST(a_refresh_shows_at_once_what_it_was_asked_for),
 		TEST(a_refresh_that_fails_leaves_the_rows),

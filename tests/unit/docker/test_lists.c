@@ -1,6 +1,7 @@
 /* What the Engine lists, as it is and as it should never be. */
 #include "docker/docker.h"
 
+#include "base/clock.h"
 #include "tests/unit/docker/engine.h"
 
 #include <setjmp.h>
@@ -330,6 +331,44 @@ events_name_the_container_that_is_connected(void **state)
 	assert_int_equal(seen, 2);
 }
 
+static void
+a_container_is_settled_once_the_engine_answers(void **state)
+{
+	static const char *const ids[] = { "busy", "done", "gone", "../x" };
+	static const char head[] = "HTTP/1.1 200 OK\r\n";
+	struct fixture *f = *state;
+	bool settled[4];
+	int64_t started_ms = clock_monotonic_ms();
+	struct docker_image *images;
+	size_t count, i;
+
+	engine_answers_json(f->engine, IMAGES, "200 OK", "[]");
+	engine_answers(f->engine,
+	    &(struct engine_answer){ .request = "GET /v1.41/containers/busy",
+		.bytes = head,
+		.after = ENGINE_HOLD });
+	engine_answers_json(
+	    f->engine, "GET /v1.41/containers/done", "200 OK", "{}");
+	engine_answers_json(f->engine, "GET /v1.41/containers/gone",
+	    "404 Not Found", "{\"message\":\"no such container\"}");
+	/* Time that is up is no fault of the Engine: it stays in use. */
+	for (i = 0; i < 4; i++) {
+		docker_containers_settle(f->docker, ids, 3, 100, settled);
+		assert_false(settled[0]);
+		assert_true(settled[1]);
+		assert_true(settled[2]);
+	}
+	assert_in_range(clock_monotonic_ms() - started_ms, 400, 2000);
+	OK(docker_image_list(f->docker, &f->arena, &images, &count, &f->err));
+	docker_containers_settle(f->docker, ids + 1, 2, 5000, settled);
+	assert_true(settled[0] && settled[1]);
+	assert_true(clock_monotonic_ms() - started_ms < 4000);
+	docker_containers_settle(f->docker, ids + 3, 1, 100, settled);
+	assert_false(settled[0]);
+	docker_containers_settle(f->docker, ids, 0, 100, settled);
+	assert_true(engine_wait_open(f->engine, 1));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int
@@ -344,6 +383,7 @@ main(void)
 		TEST(rows_of_the_wrong_kind_are_skipped),
 		TEST(an_answer_that_is_no_list_is_the_engines_fault),
 		TEST(events_name_the_container_that_is_connected),
+		TEST(a_container_is_settled_once_the_engine_answers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
