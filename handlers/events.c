@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "compose/compose.h"
 #include "handlers/routes.h"
+#include "http/lookout.h"
 #include "http/reply.h"
 #include "http/stream.h"
 #include "jobs/heartbeat.h"
@@ -139,14 +140,20 @@ static int
 send_new(struct subscription *subscription, bool *more)
 {
 	auto_arena struct arena arena = { 0 };
+	struct lookout *lookout = subscription->request->app->lookout;
+	struct store *store = lookout_lock(lookout);
 	struct event *events;
 	struct error ignored;
 	size_t count, i;
+	int failed;
 
 	*more = false;
+	failed =
+	    store == NULL || store_event_list(store, subscription->last, BATCH,
+				 &arena, &events, &count, &ignored) < 0;
+	lookout_unlock(lookout);
 	/* What cannot be read now can be later. */
-	if (store_event_list(subscription->request->store, subscription->last,
-		BATCH, &arena, &events, &count, &ignored) < 0)
+	if (failed)
 		return 0;
 	for (i = 0; i < count; i++) {
 		subscription->last = events[i].number;
@@ -256,6 +263,7 @@ stream_events(struct request *request, struct reply *reply, struct error *err)
 	if (store_event_range(request->store, &oldest, &newest, err) < 0 ||
 	    stream_begin(request, reply, &subscription.stream, err) < 0)
 		return -1;
+	request_close_store(request);
 	if (begin(&subscription, oldest, newest) == 0)
 		follow(&subscription);
 	stream_end(&subscription.stream);

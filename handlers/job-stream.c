@@ -9,6 +9,7 @@
 #include "app.h"
 #include "handlers/change.h"
 #include "handlers/routes.h"
+#include "http/lookout.h"
 #include "http/reply.h"
 #include "http/stream.h"
 #include "jobs/render.h"
@@ -105,6 +106,21 @@ send_job(struct viewer *viewer, const struct job *job, struct arena *arena)
 						 job_render(job, false, arena));
 }
 
+static int
+read_job(struct viewer *viewer, struct arena *arena, struct job *out,
+    struct error *err)
+{
+	struct lookout *lookout = viewer->request->app->lookout;
+	struct store *store = lookout_lock(lookout);
+	int failed = store == NULL
+			 ? error_set(err, ERR_UNAVAILABLE, NULL,
+			       "the state database cannot be opened")
+			 : store_job_get(store, viewer->id, arena, out, err);
+
+	lookout_unlock(lookout);
+	return failed;
+}
+
 /* Until the job ends; what cannot be read now can be later. */
 static void
 view(struct viewer *viewer)
@@ -118,8 +134,7 @@ view(struct viewer *viewer)
 		struct error err;
 		struct job job;
 
-		if (store_job_get(
-			request->store, viewer->id, &arena, &job, &err) == 0) {
+		if (read_job(viewer, &arena, &job, &err) == 0) {
 			if (send_job(viewer, &job, &arena) < 0)
 				return;
 			ended = job.status >= JOB_SUCCEEDED;
@@ -158,6 +173,7 @@ stream_job(struct request *request, struct reply *reply, const char *subject,
 		viewer.sent = (size_t)strtoul(last, NULL, 10);
 	if (stream_begin(request, reply, &viewer.stream, err) < 0)
 		return -1;
+	request_close_store(request);
 	view(&viewer);
 	free(viewer.progress);
 	stream_end(&viewer.stream);

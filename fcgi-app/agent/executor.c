@@ -432,8 +432,7 @@ executor_new(struct agent *agent, const struct job_kind *const *tables,
 	pthread_mutex_init(&executor->lock, NULL);
 	open_lane(
 	    executor, LANE_PROGRAMS, (size_t)agent->settings->job_parallel);
-	open_lane(
-	    executor, LANE_PULLS, (size_t)agent->settings->job_parallel);
+	open_lane(executor, LANE_PULLS, (size_t)agent->settings->job_parallel);
 	open_lane(executor, LANE_ENGINE, ENGINE_THREADS);
 	open_lane(executor, LANE_EXEC, EXEC_THREADS);
 	return executor;
