@@ -83,6 +83,18 @@ def test_environment_user_and_directory_are_given(api, box):
     assert answer.json["output"] == "b c\n/tmp\n1234\n"
 
 
+def test_a_user_that_is_not_there_fails(api, box):
+    answer = run(api, box, "true", user="nobody-here")
+    body = assert_error(answer, 502, "COMMAND_FAILED")
+    assert "nobody-here" in body["output"] and body["exit_code"] != 0
+
+
+def test_a_directory_that_is_not_there_fails(api, box):
+    answer = run(api, box, "true", workdir="/no/such/place")
+    body = assert_error(answer, 502)
+    assert body["code"] in ("COMMAND_FAILED", "DOCKER_ERROR"), answer
+
+
 def test_output_is_bounded(api, box):
     answer = run(api, box, "sh", "-c", "head -c 3000000 /dev/zero | tr '\\0' x")
     assert answer.status == 200, answer

@@ -361,6 +361,66 @@ def test_the_lists_of_docker_say_that_it_is_away_and_come_back(
     service.wait_until_ready()
 
 
+def test_changes_say_that_docker_is_away_and_work_again(
+        api, anonymous, by_hand, engine, service):
+    identity = by_hand.container()
+    by_hand.network("net-fault")
+    by_hand.volume("vol-fault")
+    member = {"container": identity}
+    changes = [
+        ("POST", f"/containers/{identity}/stop", None),
+        ("POST", f"/containers/{identity}/exec", {"command": "true"}),
+        ("PUT", f"/containers/{identity}/resources", {"cpu_shares": 512}),
+        ("DELETE", f"/containers/{identity}", None),
+        ("POST", "/volumes", {"name": "vol-fault-2"}),
+        ("DELETE", "/volumes/vol-fault", None),
+        ("POST", "/volumes/prune", None),
+        ("POST", "/networks", {"name": "net-fault-2"}),
+        ("POST", "/networks/net-fault/connect", member),
+        ("DELETE", "/networks/net-fault", None),
+    ]
+    engine.stop()
+    try:
+        wait_until(
+            lambda: anonymous.get("/health").json["status"] == "degraded", 8
+        )
+        for method, path, content in changes:
+            answer = api.request(method, path, content)
+            assert_error(answer, 503, "DOCKER_UNAVAILABLE")
+            assert answer.seconds < 2
+        assert_error(
+            api.get(f"/containers/{identity}/resources"), 503,
+            "DOCKER_UNAVAILABLE",
+        )
+    finally:
+        engine.start()
+    service.wait_until_ready()
+    assert api.post(f"/containers/{identity}/start").status == 200
+    answer = api.post("/networks/net-fault/connect", member)
+    assert answer.status == 200, answer
+    answer = api.post(
+        f"/containers/{identity}/exec", {"command": "echo", "args": ["back"]}
+    )
+    assert answer.status == 200 and answer.json["output"] == "back\n", answer
+
+
+def test_an_agent_killed_while_a_program_runs_says_so(api, by_hand, engine, service):
+    identity = by_hand.container()
+    answer = api.post(
+        f"/containers/{identity}/exec", {"command": "sleep", "args": ["5"]},
+        headers={"Prefer": "respond-async"},
+    )
+    assert answer.status == 202, answer
+    service.kill_agent()
+    service.start_agent()
+    service.wait_until_ready()
+    job = api.get(f"/jobs/{answer.json['job_id']}").json["data"]
+    assert job["status"] == "failed"
+    assert job["error_code"] == "JOB_INTERRUPTED"
+    # Nothing is locked.
+    assert api.post(f"/containers/{identity}/stop").status == 200
+
+
 def test_an_engine_that_hangs_does_not_hang_the_service(
         api, anonymous, running, service, engine):
     engine.freeze()
