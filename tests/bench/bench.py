@@ -87,10 +87,16 @@ class Bench:
         return f"http://127.0.0.1:{self.service.port}{target}"
 
     def tag(self, loop, target):
-        """The present ETag of a list."""
-        status, _, head = loop.once(self.get(target))
-        assert status == 200, head
-        return re.search(rb"\r\netag: (\S+)", head, re.I)[1].decode()
+        """The ETag of a list, once it has been the same for a while."""
+        seen, since = None, time.monotonic()
+        while time.monotonic() - since < 3:
+            status, _, head = loop.once(self.get(target))
+            assert status == 200, head
+            tag = re.search(rb"\r\netag: (\S+)", head, re.I)[1].decode()
+            if tag != seen:
+                seen, since = tag, time.monotonic()
+            time.sleep(0.1)
+        return seen
 
     # Lists
 
