@@ -11,10 +11,8 @@
 
 enum gate_kind {
 	GATE_PING,
-	GATE_LIST,
 	GATE_INSPECT,
 	GATE_LOGS,
-	GATE_STATS,
 };
 
 struct gate_request {

@@ -1,7 +1,6 @@
 #include "agent/gate-private.h"
 #include "base/arena.h"
 #include "docker/docker.h"
-#include "json/json.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -9,8 +8,6 @@
 #include <strings.h>
 
 #define HEADERS_MAXIMUM 16
-#define FILTERS_MAXIMUM 4096
-#define FILTER_VALUES_MAXIMUM 64
 
 static bool
 is_digit(char byte)
@@ -46,14 +43,6 @@ is_boolean(const char *value)
 }
 
 static bool
-is_false(const char *value)
-{
-	static const char *const words[] = { "0", "false", NULL };
-
-	return is_one_of(value, words);
-}
-
-static bool
 is_number(const char *value)
 {
 	size_t digits = count_digits(value);
@@ -83,97 +72,18 @@ is_time(const char *value)
 	       value[1 + digits] == '\0';
 }
 
-static int
-hex_value(char byte)
-{
-	static const char digits[] = "0123456789ABCDEF";
-	const char *found = byte ? strchr(digits, byte) : NULL;
-
-	return found ? (int)(found - digits) : -1;
-}
-
-/* Percent-encoded with everything but the unreserved; '+' is not a space. */
-static int
-decode(const char *value, struct buffer *out)
-{
-	static const char plain[] = "-._~";
-	int high, low;
-
-	for (; *value != '\0'; value++) {
-		if (*value != '%') {
-			if (!is_digit(*value) &&
-			    strchr(plain, *value) == NULL &&
-			    !(*value >= 'a' && *value <= 'z') &&
-			    !(*value >= 'A' && *value <= 'Z'))
-				return -1;
-			buffer_char(out, *value);
-			continue;
-		}
-		if ((high = hex_value(value[1])) < 0 ||
-		    (low = hex_value(value[2])) < 0)
-			return -1;
-		buffer_char(out, (char)(high << 4 | low));
-		value += 2;
-	}
-	return out->overflowed ? -1 : 0;
-}
-
-static bool
-are_texts(struct json_object *values)
-{
-	size_t count, i;
-
-	if (!json_object_is_type(values, json_type_array))
-		return false;
-	count = json_object_array_length(values);
-	for (i = 0; i < count; i++)
-		if (!json_object_is_type(
-			json_object_array_get_idx(values, i), json_type_string))
-			return false;
-	return count <= FILTER_VALUES_MAXIMUM;
-}
-
-/* {"label": ["…"], "id": ["…"]}, percent-encoded. */
-static bool
-is_filters(const char *value)
-{
-	static const char *const known[] = { "id", "label", "name", "network",
-		"status", NULL };
-	auto_buffer struct buffer text = BUFFER(FILTERS_MAXIMUM);
-	auto_json struct json_object *filters = NULL;
-	struct error ignored;
-
-	if (decode(value, &text) < 0 ||
-	    json_parse(buffer_string(&text), text.length, &filters, &ignored) <
-		0 ||
-	    !json_object_is_type(filters, json_type_object))
-		return false;
-	json_object_object_foreach(filters, name, values)
-	{
-		if (!is_one_of(name, known) || !are_texts(values))
-			return false;
-	}
-	return true;
-}
-
 static const struct parameter {
 	const char *name;
 	bool (*is_valid)(const char *value);
 	enum gate_kind kind;
-	bool is_required;
 } parameters[] = {
-	{ "all", is_boolean, GATE_LIST, false },
-	{ "limit", is_number, GATE_LIST, false },
-	{ "filters", is_filters, GATE_LIST, false },
-	{ "stdout", is_boolean, GATE_LOGS, false },
-	{ "stderr", is_boolean, GATE_LOGS, false },
-	{ "timestamps", is_boolean, GATE_LOGS, false },
-	{ "follow", is_boolean, GATE_LOGS, false },
-	{ "tail", is_tail, GATE_LOGS, false },
-	{ "since", is_time, GATE_LOGS, false },
-	{ "until", is_time, GATE_LOGS, false },
-	{ "stream", is_false, GATE_STATS, true },
-	{ "one-shot", is_boolean, GATE_STATS, false },
+	{ "stdout", is_boolean, GATE_LOGS },
+	{ "stderr", is_boolean, GATE_LOGS },
+	{ "timestamps", is_boolean, GATE_LOGS },
+	{ "follow", is_boolean, GATE_LOGS },
+	{ "tail", is_tail, GATE_LOGS },
+	{ "since", is_time, GATE_LOGS },
+	{ "until", is_time, GATE_LOGS },
 };
 
 #define PARAMETER_COUNT (sizeof parameters / sizeof parameters[0])
@@ -189,18 +99,6 @@ find_parameter(enum gate_kind kind, const char *name)
 		    strcmp(parameters[i].name, name) == 0)
 			break;
 	return i;
-}
-
-static bool
-has_required(enum gate_kind kind, unsigned int seen)
-{
-	size_t i;
-
-	for (i = 0; i < PARAMETER_COUNT; i++)
-		if (parameters[i].kind == kind && parameters[i].is_required &&
-		    (seen & 1U << i) == 0)
-			return false;
-	return true;
 }
 
 /* query is NULL without '?'; each name once, each value by its grammar. */
@@ -223,7 +121,7 @@ read_query(char *query, struct gate_request *out)
 		    parameters[row].name, value);
 		seen |= 1U << row;
 	}
-	return has_required(out->kind, seen) ? 0 : -1;
+	return 0;
 }
 
 /* {id}/logs and its like. */
@@ -236,7 +134,6 @@ read_container_path(char *path, const char *version, struct gate_request *out)
 	} actions[] = {
 		{ "json", GATE_INSPECT },
 		{ "logs", GATE_LOGS },
-		{ "stats", GATE_STATS },
 	};
 	char *id = strsep(&path, "/");
 	size_t i;
@@ -278,11 +175,7 @@ read_path(char *path, struct gate_request *out)
 	if (path == NULL || !is_version(version) ||
 	    strncmp(path, prefix, sizeof prefix - 1) != 0)
 		return -1;
-	path += sizeof prefix - 1;
-	if (strcmp(path, "json") != 0)
-		return read_container_path(path, version, out);
-	out->kind = GATE_LIST;
-	return buffer_printf(&out->target, "/v%s/containers/json", version);
+	return read_container_path(path + sizeof prefix - 1, version, out);
 }
 
 static int

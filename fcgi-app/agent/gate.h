@@ -3,10 +3,8 @@
  * reading Engine requests and nothing else. The Docker socket itself is root.
  *
  *   GET /_ping
- *   GET /vN.NN/containers/json        all, limit, filters
  *   GET /vN.NN/containers/{id}/logs   stdout, stderr, timestamps, follow,
  *                                     tail, since, until
- *   GET /vN.NN/containers/{id}/stats  stream=0 (required), one-shot
  *   GET /vN.NN/containers/{id}/json   reduced, see below
  *
  * One request a connection. Its head (8 KiB, 5 s) is parsed, and a new one is
@@ -15,10 +13,12 @@
  * the form of Docker's own errors, {"message": …}, and closed. Only root and
  * the workers' user may connect.
  *
- * An inspected container has secrets: its environment, its command line, the
- * output of its health checks. Its answer is therefore made anew from
- * Id, Name, Config.Tty, of State: Status, Running and ExitCode, and of
- * HostConfig the limits of memory and cores and the restart policy's name.
+ * Lists and statistics are in the store: nobody has to ask Docker, whose list
+ * has every container's command line. An inspected container has secrets: its
+ * environment, its command line, the output of its health checks. Its answer is
+ * therefore made anew from Id, Name, Config.Tty, of State: Status, Running and
+ * ExitCode, and of HostConfig the limits of memory and cores and the restart
+ * policy's name.
  *
  * Other answers are relayed as they come, 16 KiB at a time: a client that
  * does not take those within 30 s is closed, and when it goes away, so does
