@@ -118,6 +118,8 @@ read_job(struct viewer *viewer, struct arena *arena, struct job *out,
 			 : store_job_get(store, viewer->id, arena, out, err);
 
 	lookout_unlock(lookout);
+	if (!failed)
+		job_withhold(out, viewer->request->identity.role);
 	return failed;
 }
 

@@ -32,7 +32,10 @@ find_job(struct request *request, struct job *out, struct error *err)
 	if (!job_id_is_valid(id))
 		return error_set(
 		    err, ERR_NOT_FOUND, "JOB_NOT_FOUND", "Job not found");
-	return store_job_get(request->store, id, request->arena, out, err);
+	if (store_job_get(request->store, id, request->arena, out, err) < 0)
+		return -1;
+	job_withhold(out, request->identity.role);
+	return 0;
 }
 
 /* ?wait=N answers when the job is done, or after N seconds. */

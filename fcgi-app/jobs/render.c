@@ -55,6 +55,13 @@ put_stored(struct json_object *object, const char *name, const char *text)
 		json_put(object, name, value);
 }
 
+void
+job_withhold(struct job *job, enum role role)
+{
+	if (role < ROLE_OPERATOR && job_is_of(job, "exec"))
+		job->output = "";
+}
+
 struct json_object *
 job_render(const struct job *job, bool with_output, struct arena *arena)
 {

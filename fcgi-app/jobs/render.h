@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "store/jobs.h"
+#include "store/keys.h"
 #include "json/json.h"
 
 /* "start" for "deployment.start". */
@@ -13,6 +14,12 @@ const char *job_action(const struct job *job);
 
 /* Whether its kind is "deployment.…" for "deployment". */
 bool job_is_of(const struct job *job, const char *class_name);
+
+/*
+ * Takes the output of a program that somebody ran in a container away, unless
+ * the role may run one: it may be a whole database.
+ */
+void job_withhold(struct job *job, enum role role);
 
 /*
  * {id, job_id, kind, subject, deployment (of a job on one), action, status,
