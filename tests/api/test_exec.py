@@ -205,12 +205,12 @@ def test_nul_in_an_argument_is_400(api, box):
 
 
 def test_the_output_is_for_those_who_may_run_programs(api, viewer, box):
-    job_id = run(api, box, "echo", "rows of 8817").json["job_id"]
+    job_id = run(api, box, "echo", "rows of the zoo").json["job_id"]
     job = api.get(f"/jobs/{job_id}").json["data"]
-    assert job["output"] == "rows of 8817\n"
+    assert job["output"] == "rows of the zoo\n"
     seen = viewer.get(f"/jobs/{job_id}")
     assert seen.status == 200 and seen.json["data"]["output"] == "", seen
-    assert "8817" not in viewer.get("/jobs").text
+    assert "the zoo" not in viewer.get("/jobs").text
     for client, lines in ((viewer, 0), (api, 1)):
         events = []
         with client.follow(f"/jobs/{job_id}/stream") as stream:
@@ -219,12 +219,12 @@ def test_the_output_is_for_those_who_may_run_programs(api, viewer, box):
                 if event[0] == "end":
                     break
         assert sum(name == "line" for name, _ in events) == lines, events
-        assert ("8817" in str(events)) == (lines == 1)
+        assert ("the zoo" in str(events)) == (lines == 1)
 
 
 def test_the_job_is_on_record_without_arguments(api, box, service):
-    answer = run(api, box, "echo", env={"SECRET": "do not keep 5521"})
+    answer = run(api, box, "echo", env={"SECRET": "do not keep the moon"})
     job = api.get(f"/jobs/{answer.json['job_id']}").json["data"]
     assert job["kind"] == "exec.run" and job["status"] == "succeeded"
-    assert "5521" not in str(job)
-    assert "5521" not in service.log("agent")
+    assert "the moon" not in str(job)
+    assert "the moon" not in service.log("agent")
