@@ -12,10 +12,14 @@
 
 #define EVENT_MAXIMUM (256 * 1024)
 #define RETRY_AFTER_S 5
+#define MANY_STREAMS 64
+#define SPREAD_MS 250
+#define SPREAD_STEP 37 /* no common divisor with SPREAD_MS */
 
 struct stream_places {
 	pthread_mutex_t lock;
 	size_t total, per_key, taken;
+	unsigned int begun;   /* streams so far */
 	const char *actors[]; /* of the taken places, borrowed */
 };
 
@@ -41,7 +45,8 @@ stream_places_free(struct stream_places *places)
 }
 
 static bool
-take_place(struct stream_places *places, const char *actor)
+take_place(
+    struct stream_places *places, const char *actor, unsigned int *out_number)
 {
 	size_t same = 0, i;
 	bool free_place;
@@ -52,6 +57,7 @@ take_place(struct stream_places *places, const char *actor)
 	free_place = places->taken < places->total && same < places->per_key;
 	if (free_place)
 		places->actors[places->taken++] = actor;
+	*out_number = places->begun++;
 	pthread_mutex_unlock(&places->lock);
 	return free_place;
 }
@@ -85,7 +91,10 @@ stream_begin(struct request *request, struct reply *reply, struct stream *out,
 	    ": open\n\n",
 	    request->id);
 
-	if (places == NULL || !take_place(places, request->identity.actor)) {
+	unsigned int number = 0;
+
+	if (places == NULL ||
+	    !take_place(places, request->identity.actor, &number)) {
 		error_set(err, ERR_UNAVAILABLE, "TOO_MANY_STREAMS",
 		    "too many streams are open");
 		err->retry_after_s = RETRY_AFTER_S;
@@ -94,6 +103,7 @@ stream_begin(struct request *request, struct reply *reply, struct stream *out,
 	*out = (struct stream){ .connection = request->connection,
 		.places = places,
 		.actor = request->identity.actor,
+		.number = number,
 		.sent_at_ms = clock_monotonic_ms() };
 	reply->status = 200;
 	reply->streamed = true;
@@ -140,12 +150,36 @@ append_data(struct buffer *text, const char *data, size_t length)
 	}
 }
 
+static bool
+has_many(struct stream_places *places)
+{
+	bool many;
+
+	pthread_mutex_lock(&places->lock);
+	many = places->taken > MANY_STREAMS;
+	pthread_mutex_unlock(&places->lock);
+	return many;
+}
+
+/* Each stream has a moment of its own within every SPREAD_MS. */
+static void
+await_moment(const struct stream *stream)
+{
+	int64_t now = clock_monotonic_ms();
+	int64_t moment = (int64_t)stream->number * SPREAD_STEP % SPREAD_MS;
+
+	if (now - stream->sent_at_ms < SPREAD_MS || !has_many(stream->places))
+		return;
+	clock_sleep_ms((moment - now % SPREAD_MS + SPREAD_MS) % SPREAD_MS);
+}
+
 int
 stream_send(struct stream *stream, const char *id, const char *event,
     const char *data, size_t length)
 {
 	auto_buffer struct buffer text = BUFFER(EVENT_MAXIMUM);
 
+	await_moment(stream);
 	if (id != NULL)
 		buffer_printf(&text, "id: %s\n", id);
 	if (event != NULL)

@@ -26,7 +26,8 @@ struct stream {
 	struct connection *connection;
 	struct stream_places *places;
 	const char *actor;
-	int64_t sent_at_ms; /* monotonic */
+	unsigned int number; /* of the process's streams, counted up */
+	int64_t sent_at_ms;  /* monotonic */
 };
 
 /*
@@ -40,6 +41,10 @@ void stream_end(struct stream *stream);
 /*
  * One event; id and event may be NULL, data may have several lines. -1: the
  * client has gone, or did not read for ten seconds.
+ *
+ * With many streams open, what one sends after a pause may wait up to a quarter
+ * of a second: what hundreds wait for, such as a line of a log that all follow,
+ * would else go out in one burst that holds up every other request.
  */
 int stream_send(struct stream *stream, const char *id, const char *event,
     const char *data, size_t length);
