@@ -481,3 +481,83 @@ def test_descriptors_do_not_leak(api, anonymous, service):
     time.sleep(1)
     after = descriptors()
     assert max(b - a for a, b in zip(before, after)) <= 3, (before, after)
+
+
+class Poller(threading.Thread):
+    """Reads the list of containers all the time."""
+
+    def __init__(self, api):
+        super().__init__()
+        self.api = api
+        self.statuses = set()
+        self.duplicates = []
+        self.ended = threading.Event()
+
+    def run(self):
+        while not self.ended.is_set():
+            answer = self.api.get("/containers")
+            self.statuses.add(answer.status)
+            if answer.status == 200:
+                listed = [one["id"] for one in answer.json["containers"]]
+                if len(set(listed)) != len(listed):
+                    self.duplicates.append(listed)
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *error):
+        self.ended.set()
+        self.join()
+
+
+def test_a_hundred_containers_are_changed_and_the_engine_restarts_in_between(
+        api, service, engine):
+    names = [f"hundred-{number}" for number in range(100)]
+    # One program for many, without networks: starting is what is tested.
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda name: engine.run(
+            "create", "--network", "none", "--name", name, "test/web:1"
+        ), names))
+    wait_until(
+        lambda: api.get("/containers?name=hundred-").json["total"] == 100, 10
+    )
+
+    def change(name, verb, after):
+        """The list is right at the moment of the answer."""
+        answer = api.post(f"/containers/{name}/{verb}")
+        if answer.status == 202:
+            path = f"/jobs/{answer.json['job_id']}?wait=60"
+            assert api.get(path).json["status"] == "succeeded"
+        else:
+            assert answer.status == 200, answer
+        listed = api.get(f"/containers?name={name}").json["containers"]
+        states = {one["name"]: one["state"] for one in listed}
+        assert states[name] == after, (verb, states)
+
+    def change_all(verb, after):
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda name: change(name, verb, after), names))
+
+    def agree():
+        listed = api.get("/containers?name=hundred-").json["containers"]
+        states = {one["name"]: one["state"] for one in listed}
+        theirs = {one["Names"][0][1:]: one["State"]
+                  for one in engine.containers()}
+        return states == {name: theirs[name] for name in names} and states
+
+    try:
+        with Poller(api.from_address("127.0.0.77")) as poller:
+            change_all("start", "running")
+            assert set(agree().values()) == {"running"}
+            engine.stop()
+            engine.start()
+            service.wait_until_ready()
+            assert set(wait_until(agree, 15).values()) == {"exited"}
+            change_all("start", "running")
+            change_all("stop", "exited")
+            assert set(agree().values()) == {"exited"}
+        assert {200} <= poller.statuses <= {200, 429, 503}
+        assert not poller.duplicates
+    finally:
+        engine.run("rm", "-f", *names)
