@@ -124,17 +124,6 @@ render_event(const struct event *event, struct arena *arena)
 	return object;
 }
 
-static int
-send_object(struct subscription *subscription, const char *id, const char *type,
-    struct json_object *object)
-{
-	auto_json struct json_object *taken = object;
-	size_t length;
-	const char *text = json_serialize(taken, &length);
-
-	return stream_send(&subscription->stream, id, type, text, length);
-}
-
 /* More than a batch comes in several. */
 static int
 send_new(struct subscription *subscription, bool *more)
@@ -159,7 +148,7 @@ send_new(struct subscription *subscription, bool *more)
 		subscription->last = events[i].number;
 		if (!is_wanted(subscription, &events[i]))
 			continue;
-		if (send_object(subscription,
+		if (stream_send_object(&subscription->stream,
 			arena_printf(
 			    &arena, "%lld", (long long)events[i].number),
 			events[i].type, render_event(&events[i], &arena)) < 0)
@@ -188,7 +177,8 @@ tell_docker(struct subscription *subscription)
 	json_put_text(object, "type", "docker");
 	json_put_text(object, "status", heartbeat.docker_up ? "up" : "down");
 	json_put_boolean(object, "stale", heartbeat.stale);
-	return send_object(subscription, NULL, "docker", object);
+	return stream_send_object(
+	    &subscription->stream, NULL, "docker", object);
 }
 
 static int
@@ -198,7 +188,7 @@ say(struct subscription *subscription, const char *event)
 	struct arena *arena = subscription->request->arena;
 
 	json_put_text(object, "type", event);
-	return send_object(subscription,
+	return stream_send_object(&subscription->stream,
 	    arena_printf(arena, "%lld", (long long)subscription->last), event,
 	    object);
 }

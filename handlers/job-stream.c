@@ -30,17 +30,6 @@ struct viewer {
 	char *progress; /* as was told, or NULL */
 };
 
-static int
-send_object(struct viewer *viewer, const char *id, const char *event,
-    struct json_object *object)
-{
-	auto_json struct json_object *taken = object;
-	size_t length;
-	const char *text = json_serialize(taken, &length);
-
-	return stream_send(&viewer->stream, id, event, text, length);
-}
-
 /* Whole lines; of a finished job the rest, too. */
 static int
 send_lines(struct viewer *viewer, const struct job *job, struct arena *arena)
@@ -60,7 +49,7 @@ send_lines(struct viewer *viewer, const struct job *job, struct arena *arena)
 		json_put_text(object, "type", "line");
 		json_put(object, "data",
 		    json_object_new_string_len(line, (int)size));
-		if (send_object(viewer,
+		if (stream_send_object(&viewer->stream,
 			arena_printf(arena, "%zu", viewer->sent), "line",
 			object) < 0)
 			return -1;
@@ -78,7 +67,7 @@ send_status(struct viewer *viewer, const struct job *job)
 	viewer->status = (int)job->status;
 	object = json_object_new_object();
 	json_put_text(object, "status", job_status_name(job->status));
-	return send_object(viewer, NULL, "status", object);
+	return stream_send_object(&viewer->stream, NULL, "status", object);
 }
 
 static int
@@ -101,9 +90,10 @@ send_job(struct viewer *viewer, const struct job *job, struct arena *arena)
 	if (send_status(viewer, job) < 0 || send_progress(viewer, job) < 0 ||
 	    send_lines(viewer, job, arena) < 0)
 		return -1;
-	return job->status < JOB_SUCCEEDED ? 0
-					   : send_object(viewer, NULL, "end",
-						 job_render(job, false, arena));
+	return job->status < JOB_SUCCEEDED
+		   ? 0
+		   : stream_send_object(&viewer->stream, NULL, "end",
+			 job_render(job, false, arena));
 }
 
 static int

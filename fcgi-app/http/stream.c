@@ -190,6 +190,17 @@ stream_send(struct stream *stream, const char *id, const char *event,
 }
 
 int
+stream_send_object(struct stream *stream, const char *id, const char *event,
+    struct json_object *object)
+{
+	auto_json struct json_object *taken = object;
+	size_t length;
+	const char *text = json_serialize(taken, &length);
+
+	return stream_send(stream, id, event, text, length);
+}
+
+int
 stream_keep_alive(struct stream *stream)
 {
 	auto_buffer struct buffer text = BUFFER(16);

@@ -48,6 +48,9 @@ void stream_end(struct stream *stream);
  */
 int stream_send(struct stream *stream, const char *id, const char *event,
     const char *data, size_t length);
+/* The same with an object as the data, which is taken over. */
+int stream_send_object(struct stream *stream, const char *id, const char *event,
+    struct json_object *object);
 /* A comment, when nothing was sent for STREAM_HEARTBEAT_MS. */
 int stream_keep_alive(struct stream *stream);
 

@@ -170,7 +170,7 @@ jobs_run(struct jobs *jobs, struct store *store,
 	auto_buffer struct buffer received =
 	    BUFFER(FRAME_MAXIMUM + READ_MARGIN);
 	auto_fd int fd = connect_agent(jobs, err);
-	const char *id;
+	const char *id = NULL;
 	bool closed = false;
 
 	if (fd < 0 || submit(fd, &received, request, arena, &id, err) < 0)

@@ -238,6 +238,7 @@ static const char *const refused_heads[] = {
 	"GET /v1.41/containers/a/logs?follow=yes" END,
 	/* what lists and statistics are made of: the store has those */
 	"GET /v1.41/containers/json" END,
+	"GET /v1.41/containers/json/" END,
 	"GET /v1.41/containers/json?all=1" END,
 	"GET /v1.41/containers/a/stats" END,
 	"GET /v1.41/containers/a/stats?stream=0&one-shot=1" END,
