@@ -67,26 +67,13 @@ int
 credential_list(struct store *store, struct arena *arena,
     struct credential **out, size_t *out_count, struct error *err)
 {
-	struct credential *credentials = NULL;
-	size_t count = 0, allocated = 0;
 	sqlite3_stmt *statement;
-	bool row;
 
 	if (store_prepare(store, CREDENTIAL_COLUMNS "ORDER BY name, id",
 		&statement, err) < 0)
 		return -1;
-	for (;;) {
-		if (store_step(store, statement, &row, err) < 0)
-			return -1;
-		if (!row)
-			break;
-		credentials = arena_grow(
-		    arena, credentials, count, &allocated, sizeof *credentials);
-		credentials[count++] = read_credential(statement, arena);
-	}
-	*out = credentials;
-	*out_count = count;
-	return 0;
+	return STORE_READ_ROWS(
+	    store, statement, arena, read_credential, out, out_count, err);
 }
 
 static int

@@ -300,21 +300,8 @@ static int
 read_jobs(struct store *store, sqlite3_stmt *statement, struct arena *arena,
     struct job **out, size_t *out_count, struct error *err)
 {
-	struct job *jobs = NULL;
-	size_t count = 0, allocated = 0;
-	bool row;
-
-	for (;;) {
-		if (store_step(store, statement, &row, err) < 0)
-			return -1;
-		if (!row)
-			break;
-		jobs = arena_grow(arena, jobs, count, &allocated, sizeof *jobs);
-		jobs[count++] = read_job(statement, arena);
-	}
-	*out = jobs;
-	*out_count = count;
-	return 0;
+	return STORE_READ_ROWS(
+	    store, statement, arena, read_job, out, out_count, err);
 }
 
 #define JOB_MATCHES                                                      \

@@ -144,24 +144,12 @@ store_key_list(struct store *store, struct arena *arena, struct api_key **out,
     size_t *out_count, struct error *err)
 {
 	sqlite3_stmt *statement;
-	size_t count = 0, allocated = 0;
-	struct api_key *keys = NULL;
-	bool row;
 
 	if (store_prepare(store, KEY_COLUMNS "ORDER BY created_at DESC, id",
 		&statement, err) < 0)
 		return -1;
-	for (;;) {
-		if (store_step(store, statement, &row, err) < 0)
-			return -1;
-		if (!row)
-			break;
-		keys = arena_grow(arena, keys, count, &allocated, sizeof *keys);
-		keys[count++] = read_key(statement, arena);
-	}
-	*out = keys;
-	*out_count = count;
-	return 0;
+	return STORE_READ_ROWS(
+	    store, statement, arena, read_key, out, out_count, err);
 }
 
 int

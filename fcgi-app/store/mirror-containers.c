@@ -104,10 +104,7 @@ mirror_container_list(struct store *store, const char *project,
     struct arena *arena, struct mirror_container **out, size_t *out_count,
     struct error *err)
 {
-	struct mirror_container *containers = NULL;
-	size_t count = 0, allocated = 0;
 	sqlite3_stmt *statement;
-	bool row;
 
 	if (store_prepare(store,
 		project ? "SELECT * FROM containers WHERE project = ? "
@@ -117,18 +114,8 @@ mirror_container_list(struct store *store, const char *project,
 		return -1;
 	if (project != NULL)
 		store_bind_text(statement, 1, project);
-	for (;;) {
-		if (store_step(store, statement, &row, err) < 0)
-			return -1;
-		if (!row)
-			break;
-		containers = arena_grow(
-		    arena, containers, count, &allocated, sizeof *containers);
-		containers[count++] = read_container(statement, arena);
-	}
-	*out = containers;
-	*out_count = count;
-	return 0;
+	return STORE_READ_ROWS(
+	    store, statement, arena, read_container, out, out_count, err);
 }
 
 bool

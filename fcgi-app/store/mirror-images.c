@@ -38,15 +38,10 @@ int
 mirror_images_retain(struct store *store, const char *const *ids, size_t count,
     bool *changed, struct error *err)
 {
-	sqlite3_stmt *statement;
-
-	if (mirror_fill_retained(store, ids, count, err) < 0 ||
-	    store_prepare(store,
-		"DELETE FROM images WHERE id NOT IN "
-		"(SELECT id FROM temp.retained)",
-		&statement, err) < 0)
-		return -1;
-	return mirror_run(store, statement, changed, err);
+	return mirror_retain(store, ids, count,
+	    "DELETE FROM images WHERE id NOT IN "
+	    "(SELECT id FROM temp.retained)",
+	    changed, err);
 }
 
 static struct mirror_image
@@ -67,10 +62,7 @@ int
 mirror_image_list(struct store *store, struct arena *arena,
     struct mirror_image **out, size_t *out_count, struct error *err)
 {
-	struct mirror_image *images = NULL;
-	size_t count = 0, allocated = 0;
 	sqlite3_stmt *statement;
-	bool row;
 
 	if (store_prepare(store,
 		"WITH used AS MATERIALIZED (SELECT image_id, "
@@ -82,18 +74,8 @@ mirror_image_list(struct store *store, struct arena *arena,
 		"ORDER BY i.created_at DESC, i.id",
 		&statement, err) < 0)
 		return -1;
-	for (;;) {
-		if (store_step(store, statement, &row, err) < 0)
-			return -1;
-		if (!row)
-			break;
-		images = arena_grow(
-		    arena, images, count, &allocated, sizeof *images);
-		images[count++] = read_image(statement, arena);
-	}
-	*out = images;
-	*out_count = count;
-	return 0;
+	return STORE_READ_ROWS(
+	    store, statement, arena, read_image, out, out_count, err);
 }
 
 /* Whether the JSON array has the text. */

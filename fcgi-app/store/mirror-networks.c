@@ -48,15 +48,10 @@ int
 mirror_networks_retain(struct store *store, const char *const *ids,
     size_t count, bool *changed, struct error *err)
 {
-	sqlite3_stmt *statement;
-
-	if (mirror_fill_retained(store, ids, count, err) < 0 ||
-	    store_prepare(store,
-		"DELETE FROM networks WHERE id NOT IN "
-		"(SELECT id FROM temp.retained)",
-		&statement, err) < 0)
-		return -1;
-	return mirror_run(store, statement, changed, err);
+	return mirror_retain(store, ids, count,
+	    "DELETE FROM networks WHERE id NOT IN "
+	    "(SELECT id FROM temp.retained)",
+	    changed, err);
 }
 
 static struct mirror_network
@@ -83,10 +78,7 @@ int
 mirror_network_list(struct store *store, struct arena *arena,
     struct mirror_network **out, size_t *out_count, struct error *err)
 {
-	struct mirror_network *networks = NULL;
-	size_t count = 0, allocated = 0;
 	sqlite3_stmt *statement;
-	bool row;
 
 	if (store_prepare(store,
 		"WITH attached AS (SELECT "
@@ -104,18 +96,8 @@ mirror_network_list(struct store *store, struct arena *arena,
 		"LEFT JOIN used ON used.network = n.id ORDER BY n.name, n.id",
 		&statement, err) < 0)
 		return -1;
-	for (;;) {
-		if (store_step(store, statement, &row, err) < 0)
-			return -1;
-		if (!row)
-			break;
-		networks = arena_grow(
-		    arena, networks, count, &allocated, sizeof *networks);
-		networks[count++] = read_network(statement, arena);
-	}
-	*out = networks;
-	*out_count = count;
-	return 0;
+	return STORE_READ_ROWS(
+	    store, statement, arena, read_network, out, out_count, err);
 }
 
 enum match { MATCH_BEGINNING, MATCH_NAME, MATCH_ID };

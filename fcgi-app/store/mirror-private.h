@@ -22,6 +22,13 @@ int mirror_run(struct store *store, sqlite3_stmt *statement, bool *changed,
 int mirror_fill_retained(struct store *store, const char *const *ids,
     size_t count, struct error *err);
 
+/*
+ * Deletes all but the ids; sql is the DELETE, a literal that leaves what is in
+ * temp.retained.
+ */
+int mirror_retain(struct store *store, const char *const *ids, size_t count,
+    const char *sql, bool *changed, struct error *err);
+
 /* Whether the text can be the beginning of an id: enough hex digits. */
 bool mirror_is_id_beginning(const char *text);
 

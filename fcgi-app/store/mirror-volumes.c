@@ -37,15 +37,10 @@ int
 mirror_volumes_retain(struct store *store, const char *const *names,
     size_t count, bool *changed, struct error *err)
 {
-	sqlite3_stmt *statement;
-
-	if (mirror_fill_retained(store, names, count, err) < 0 ||
-	    store_prepare(store,
-		"DELETE FROM volumes WHERE name NOT IN "
-		"(SELECT id FROM temp.retained)",
-		&statement, err) < 0)
-		return -1;
-	return mirror_run(store, statement, changed, err);
+	return mirror_retain(store, names, count,
+	    "DELETE FROM volumes WHERE name NOT IN "
+	    "(SELECT id FROM temp.retained)",
+	    changed, err);
 }
 
 static struct mirror_volume
@@ -68,10 +63,7 @@ static int
 list_volumes(struct store *store, const char *name, struct arena *arena,
     struct mirror_volume **out, size_t *out_count, struct error *err)
 {
-	struct mirror_volume *volumes = NULL;
-	size_t count = 0, allocated = 0;
 	sqlite3_stmt *statement;
-	bool row;
 
 	if (store_prepare(store,
 		"WITH mounted AS (SELECT DISTINCT "
@@ -87,18 +79,8 @@ list_volumes(struct store *store, const char *name, struct arena *arena,
 		&statement, err) < 0)
 		return -1;
 	store_bind_text(statement, 1, name);
-	for (;;) {
-		if (store_step(store, statement, &row, err) < 0)
-			return -1;
-		if (!row)
-			break;
-		volumes = arena_grow(
-		    arena, volumes, count, &allocated, sizeof *volumes);
-		volumes[count++] = read_volume(statement, arena);
-	}
-	*out = volumes;
-	*out_count = count;
-	return 0;
+	return STORE_READ_ROWS(
+	    store, statement, arena, read_volume, out, out_count, err);
 }
 
 int

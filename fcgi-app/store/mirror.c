@@ -46,6 +46,18 @@ mirror_fill_retained(struct store *store, const char *const *ids, size_t count,
 }
 
 int
+mirror_retain(struct store *store, const char *const *ids, size_t count,
+    const char *sql, bool *changed, struct error *err)
+{
+	sqlite3_stmt *statement;
+
+	if (mirror_fill_retained(store, ids, count, err) < 0 ||
+	    store_prepare(store, sql, &statement, err) < 0)
+		return -1;
+	return mirror_run(store, statement, changed, err);
+}
+
+int
 mirror_deployment_put(struct store *store,
     const struct mirror_deployment *deployment, bool *changed,
     struct error *err)
@@ -170,27 +182,14 @@ int
 mirror_deployment_list(struct store *store, struct arena *arena,
     struct mirror_deployment **out, size_t *out_count, struct error *err)
 {
-	struct mirror_deployment *deployments = NULL;
-	size_t count = 0, allocated = 0;
 	sqlite3_stmt *statement;
-	bool row;
 
 	if (store_prepare(store,
 		DEPLOYMENT_COLUMNS "NULL FROM deployments ORDER BY name",
 		&statement, err) < 0)
 		return -1;
-	for (;;) {
-		if (store_step(store, statement, &row, err) < 0)
-			return -1;
-		if (!row)
-			break;
-		deployments = arena_grow(
-		    arena, deployments, count, &allocated, sizeof *deployments);
-		deployments[count++] = read_deployment(statement, arena);
-	}
-	*out = deployments;
-	*out_count = count;
-	return 0;
+	return STORE_READ_ROWS(
+	    store, statement, arena, read_deployment, out, out_count, err);
 }
 
 int

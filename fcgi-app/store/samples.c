@@ -75,10 +75,7 @@ int
 store_sample_list(struct store *store, const char *project, struct arena *arena,
     struct sample **out, size_t *out_count, struct error *err)
 {
-	struct sample *samples = NULL;
-	size_t count = 0, allocated = 0;
 	sqlite3_stmt *statement;
-	bool row;
 
 	if (store_prepare(store,
 		project ? "SELECT " NUMBERS
@@ -97,18 +94,8 @@ store_sample_list(struct store *store, const char *project, struct arena *arena,
 		return -1;
 	if (project != NULL)
 		store_bind_text(statement, 1, project);
-	for (;;) {
-		if (store_step(store, statement, &row, err) < 0)
-			return -1;
-		if (!row)
-			break;
-		samples = arena_grow(
-		    arena, samples, count, &allocated, sizeof *samples);
-		samples[count++] = read_sample(statement, arena);
-	}
-	*out = samples;
-	*out_count = count;
-	return 0;
+	return STORE_READ_ROWS(
+	    store, statement, arena, read_sample, out, out_count, err);
 }
 
 int

@@ -37,6 +37,32 @@ void store_bind_text(sqlite3_stmt *statement, int index, const char *text);
 int store_step(
     struct store *store, sqlite3_stmt *statement, bool *row, struct error *err);
 
+/*
+ * Makes an array in the arena of what read_(statement, arena) gives for each
+ * row. 0, or -1 with the outputs as they were.
+ */
+#define STORE_READ_ROWS(                                                    \
+    store_, statement_, arena_, read_, out_, out_count_, err_)              \
+	({                                                                  \
+		__typeof__(*(out_)) rows_ = NULL;                           \
+		size_t count_ = 0, allocated_ = 0;                          \
+		bool row_ = false;                                          \
+		int failed_;                                                \
+                                                                            \
+		while ((failed_ = store_step(                               \
+			    (store_), (statement_), &row_, (err_))) == 0 && \
+		       row_) {                                              \
+			rows_ = arena_grow((arena_), rows_, count_,         \
+			    &allocated_, sizeof *rows_);                    \
+			rows_[count_++] = read_((statement_), (arena_));    \
+		}                                                           \
+		if (!failed_) {                                             \
+			*(out_) = rows_;                                    \
+			*(out_count_) = count_;                             \
+		}                                                           \
+		failed_ ? -1 : 0;                                           \
+	})
+
 /* Runs a statement that gives no rows. */
 int store_run(struct store *store, sqlite3_stmt *statement, struct error *err);
 
