@@ -180,16 +180,22 @@ run_store_output(struct run *run)
 	store_job_output(run->store, run->id, output, &ignored);
 }
 
+bool
+run_progress_is_due(const struct run *run)
+{
+	return clock_monotonic_ms() - run->progress_at_ms >=
+	       PROGRESS_INTERVAL_MS;
+}
+
 void
 run_progress(struct run *run, struct json_object *progress, bool last)
 {
 	auto_json struct json_object *taken = progress;
-	int64_t now = clock_monotonic_ms();
 	struct error ignored;
 
-	if (!last && now - run->progress_at_ms < PROGRESS_INTERVAL_MS)
+	if (!last && !run_progress_is_due(run))
 		return;
-	run->progress_at_ms = now;
+	run->progress_at_ms = clock_monotonic_ms();
 	store_job_progress(
 	    run->store, run->id, json_serialize(taken, NULL), &ignored);
 }

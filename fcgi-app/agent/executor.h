@@ -111,5 +111,7 @@ void run_store_output(struct run *run);
  * the last.
  */
 void run_progress(struct run *run, struct json_object *progress, bool last);
+/* Whether it would: for whom making it costs something. */
+bool run_progress_is_due(const struct run *run);
 
 #endif

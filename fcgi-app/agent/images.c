@@ -5,7 +5,6 @@
 #include "agent/credentials.h"
 #include "agent/mirror.h"
 #include "agent/pull-progress.h"
-#include "base/clock.h"
 #include "base/host.h"
 #include "base/log.h"
 #include "docker/docker.h"
@@ -18,8 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-
-#define PROGRESS_INTERVAL_MS 500
 
 struct pull_arguments {
 	const char *credential_id;
@@ -94,7 +91,7 @@ on_progress(void *context, const struct docker_pull_progress *progress)
 	pull_state_note(&pulling->state, progress, &run->output);
 	run_store_output(run);
 	/* There may be a hundred layers, and ten of these a second. */
-	if (clock_monotonic_ms() - run->progress_at_ms >= PROGRESS_INTERVAL_MS)
+	if (run_progress_is_due(run))
 		run_progress(run, pull_state_to_json(&pulling->state), false);
 }
 
