@@ -7,6 +7,8 @@ const struct route *const route_tables[] = {
 	container_log_routes,
 	credential_routes,
 	deployment_routes,
+	deployment_change_routes,
+	deployment_create_routes,
 	deployment_log_routes,
 	event_routes,
 	health_routes,

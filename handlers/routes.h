@@ -13,6 +13,8 @@ extern const struct route container_change_routes[];
 extern const struct route container_log_routes[];
 extern const struct route credential_routes[];
 extern const struct route deployment_routes[];
+extern const struct route deployment_change_routes[];
+extern const struct route deployment_create_routes[];
 extern const struct route deployment_log_routes[];
 extern const struct route event_routes[];
 extern const struct route health_routes[];
