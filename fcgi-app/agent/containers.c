@@ -8,13 +8,6 @@
 
 #include <string.h>
 
-static int
-decode(
-    struct run *run, const struct field *fields, void *out, struct error *err)
-{
-	return fields_decode(fields, run->arguments, &run->arena, out, err);
-}
-
 /* What fails here is repeated by the mirror's keepers. */
 static void
 refresh(struct run *run)
@@ -54,7 +47,7 @@ stop_container(struct run *run, struct error *err)
 	struct stop_arguments arguments = { .timeout = -1 };
 	int failed;
 
-	if (decode(run, stop_argument_fields, &arguments, err) < 0)
+	if (run_decode(run, stop_argument_fields, &arguments, err) < 0)
 		return -1;
 	failed = docker_container_stop(run->agent->docker, run->subject,
 	    (int)arguments.timeout, run->cancel, err);
@@ -68,7 +61,7 @@ restart_container(struct run *run, struct error *err)
 	struct stop_arguments arguments = { .timeout = -1 };
 	int failed;
 
-	if (decode(run, stop_argument_fields, &arguments, err) < 0)
+	if (run_decode(run, stop_argument_fields, &arguments, err) < 0)
 		return -1;
 	failed = docker_container_restart(run->agent->docker, run->subject,
 	    (int)arguments.timeout, run->cancel, err);
@@ -106,7 +99,7 @@ remove_container(struct run *run, struct error *err)
 	struct remove_arguments arguments = { .force = true };
 	int failed;
 
-	if (decode(run, remove_argument_fields, &arguments, err) < 0)
+	if (run_decode(run, remove_argument_fields, &arguments, err) < 0)
 		return -1;
 	failed = docker_container_remove(run->agent->docker, run->subject,
 	    arguments.force, arguments.volumes, err);
@@ -133,7 +126,7 @@ update_container(struct run *run, struct error *err)
 	struct limit_arguments arguments = LIMIT_ARGUMENTS;
 	struct docker_limits limits, wanted;
 
-	if (decode(run, limit_argument_fields, &arguments, err) < 0 ||
+	if (run_decode(run, limit_argument_fields, &arguments, err) < 0 ||
 	    limit_arguments_check(&arguments, err) < 0 ||
 	    inspect(run, &limits, err) < 0 ||
 	    limit_arguments_apply(&arguments, &limits, &wanted, err) < 0)

@@ -299,8 +299,7 @@ create_credential(struct run *run, struct error *err)
 		.id = run->subject, .email = "", .secret = 1
 	};
 
-	if (fields_decode(credential_fields, run->arguments, &run->arena,
-		&arguments, err) < 0)
+	if (run_decode(run, credential_fields, &arguments, err) < 0)
 		return -1;
 	if (!is_given(arguments.name) || !is_given(arguments.username) ||
 	    !is_given(arguments.password) ||
@@ -346,8 +345,7 @@ update_credential(struct run *run, struct error *err)
 	before = credential.secret;
 	host_before = credential.host;
 	arguments.is_default = credential.is_default;
-	if (fields_decode(credential_fields, run->arguments, &run->arena,
-		&arguments, err) < 0 ||
+	if (run_decode(run, credential_fields, &arguments, err) < 0 ||
 	    apply_arguments(run, &arguments, &credential, err) < 0 ||
 	    check_password_given(&arguments, host_before, &credential, err) < 0)
 		return -1;

@@ -156,8 +156,7 @@ run_program(struct run *run, struct error *err)
 	struct docker_exec_state state;
 	struct docker_exec exec;
 
-	if (fields_decode(exec_argument_fields, run->arguments, &run->arena,
-		&arguments, err) < 0 ||
+	if (run_decode(run, exec_argument_fields, &arguments, err) < 0 ||
 	    exec_arguments_check(&arguments, err) < 0)
 		return -1;
 	exec = exec_arguments_apply(&arguments, run->subject, &run->arena);

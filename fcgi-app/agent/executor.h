@@ -103,6 +103,11 @@ bool executor_cancel(
 /* Whether the job is queued or running here. */
 bool executor_has(struct executor *executor, const char *job_id);
 
+/* Decodes the job's arguments, once more, by a field table. */
+struct field;
+int run_decode(
+    struct run *run, const struct field *fields, void *out, struct error *err);
+
 /* Puts the output so far on record, at most once a second. */
 void run_store_output(struct run *run);
 

@@ -62,8 +62,7 @@ find_login(struct run *run, const struct docker_reference *reference,
 	struct pull_arguments arguments = { 0 };
 	struct credential credential;
 
-	if (fields_decode(pull_fields, run->arguments, &run->arena, &arguments,
-		err) < 0 ||
+	if (run_decode(run, pull_fields, &arguments, err) < 0 ||
 	    choose_credential(run, arguments.credential_id, reference->host,
 		&credential, found, err) < 0)
 		return -1;
@@ -250,8 +249,7 @@ remove_image(struct run *run, struct error *err)
 	struct docker_image_removal removal;
 	struct mirror_image image;
 
-	if (fields_decode(remove_fields, run->arguments, &run->arena,
-		&arguments, err) < 0 ||
+	if (run_decode(run, remove_fields, &arguments, err) < 0 ||
 	    mirror_refresh_images(run->agent->mirror, run->store, err) < 0 ||
 	    mirror_image_find(
 		run->store, run->subject, &run->arena, &image, err) < 0)
@@ -286,8 +284,7 @@ clean_up_images(struct run *run, struct error *err)
 	struct cleanup_arguments arguments = { 0 };
 	int failed;
 
-	if (fields_decode(cleanup_fields, run->arguments, &run->arena,
-		&arguments, err) < 0)
+	if (run_decode(run, cleanup_fields, &arguments, err) < 0)
 		return -1;
 	failed = cleanup_images(run, arguments.all, arguments.dry_run, err);
 	if (!arguments.dry_run)

@@ -18,6 +18,7 @@
 #include "agent/registries.h"
 #include "agent/samples.h"
 #include "agent/server.h"
+#include "agent/updates.h"
 #include "agent/upkeep.h"
 #include "agent/volumes.h"
 #include "base/arena.h"
@@ -179,6 +180,7 @@ run_path(struct parts *parts, const char *name)
 
 static const struct job_kind *const job_tables[] = {
 	deployment_jobs,
+	update_jobs,
 	container_jobs,
 	exec_jobs,
 	network_jobs,

@@ -88,8 +88,7 @@ create_network(struct run *run, struct error *err)
 	struct docker_network_options options;
 	int failed;
 
-	if (fields_decode(network_argument_fields, run->arguments, &run->arena,
-		&arguments, err) < 0 ||
+	if (run_decode(run, network_argument_fields, &arguments, err) < 0 ||
 	    network_arguments_apply(&arguments, &options, err) < 0 ||
 	    compose_check_network(run->agent->compose, &options, err) < 0 ||
 	    check_is_new(run, err) < 0)
@@ -162,8 +161,7 @@ attach(struct run *run, bool connects, struct error *err)
 	bool is_member;
 	int failed;
 
-	if (fields_decode(attach_argument_fields, run->arguments, &run->arena,
-		&arguments, err) < 0)
+	if (run_decode(run, attach_argument_fields, &arguments, err) < 0)
 		return -1;
 	if (docker_network_is_closed(run->subject))
 		return fail_protected(run, err);

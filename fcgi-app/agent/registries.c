@@ -41,8 +41,7 @@ apply_arguments(struct run *run, struct registry_type *type, struct error *err)
 		.icon = type->icon,
 	};
 
-	if (fields_decode(registry_fields, run->arguments, &run->arena,
-		&arguments, err) < 0)
+	if (run_decode(run, registry_fields, &arguments, err) < 0)
 		return -1;
 	if (patterns != NULL) {
 		if (registry_patterns_check(patterns, err) < 0)

@@ -47,8 +47,7 @@ create_volume(struct run *run, struct error *err)
 	struct docker_volume_options options;
 	int failed;
 
-	if (fields_decode(volume_argument_fields, run->arguments, &run->arena,
-		&arguments, err) < 0)
+	if (run_decode(run, volume_argument_fields, &arguments, err) < 0)
 		return -1;
 	volume_arguments_apply(&arguments, &options);
 	if (compose_check_volume(run->agent->compose, &options, err) < 0 ||
@@ -65,8 +64,7 @@ remove_volume(struct run *run, struct error *err)
 	struct remove_arguments arguments = { .force = false };
 	int failed;
 
-	if (fields_decode(remove_argument_fields, run->arguments, &run->arena,
-		&arguments, err) < 0)
+	if (run_decode(run, remove_argument_fields, &arguments, err) < 0)
 		return -1;
 	failed = docker_volume_remove(
 	    run->agent->docker, run->subject, arguments.force, err);
@@ -209,8 +207,7 @@ prune_volumes(struct run *run, struct error *err)
 	int64_t freed_bytes;
 	int failed;
 
-	if (fields_decode(prune_argument_fields, run->arguments, &run->arena,
-		&arguments, err) < 0 ||
+	if (run_decode(run, prune_argument_fields, &arguments, err) < 0 ||
 	    take_stock(run, &stock, err) < 0)
 		return -1;
 	names = json_object_new_array();
