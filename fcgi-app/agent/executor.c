@@ -7,7 +7,6 @@
 #include "settings/settings.h"
 #include "store/jobs.h"
 #include "store/store.h"
-#include "json/fields.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -163,13 +162,6 @@ output_text(struct run *run)
 		if (text.bytes[i] == '\0')
 			text.bytes[i] = '?';
 	return buffer_take(&text);
-}
-
-int
-run_decode(
-    struct run *run, const struct field *fields, void *out, struct error *err)
-{
-	return fields_decode(fields, run->arguments, &run->arena, out, err);
 }
 
 void
