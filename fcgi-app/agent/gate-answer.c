@@ -71,25 +71,64 @@ reduce_host(struct json_object *host)
 	return out;
 }
 
+/* What the newest check said; the Engine keeps five. */
+static struct json_object *
+reduce_health(struct json_object *health)
+{
+	struct json_object *log = json_member(health, "Log");
+	struct json_object *out = json_object_new_object();
+	struct json_object *out_log = json_object_new_array();
+	struct json_object *check, *newest = NULL;
+
+	json_put_text(out, "Status", json_text(health, "Status"));
+	copy_number(health, out, "FailingStreak");
+	if (json_object_is_type(log, json_type_array) &&
+	    json_object_array_length(log) > 0)
+		newest = json_object_array_get_idx(
+		    log, json_object_array_length(log) - 1);
+	if (newest != NULL) {
+		check = json_object_new_object();
+		copy_number(newest, check, "ExitCode");
+		json_put_text(check, "Output", json_text(newest, "Output"));
+		json_object_array_add(out_log, check);
+	}
+	json_put(out, "Log", out_log);
+	return out;
+}
+
+static struct json_object *
+reduce_state(struct json_object *state)
+{
+	struct json_object *health = json_member(state, "Health");
+	struct json_object *out = json_object_new_object();
+
+	json_put_text(out, "Status", json_text(state, "Status"));
+	json_put_boolean(out, "Running", json_boolean(state, "Running", false));
+	json_put_boolean(
+	    out, "OOMKilled", json_boolean(state, "OOMKilled", false));
+	copy_number(state, out, "ExitCode");
+	json_put_text(out, "Error", json_text(state, "Error"));
+	json_put_text(out, "StartedAt", json_text(state, "StartedAt"));
+	json_put_text(out, "FinishedAt", json_text(state, "FinishedAt"));
+	if (json_object_is_type(health, json_type_object))
+		json_put(out, "Health", reduce_health(health));
+	return out;
+}
+
 /* What a worker may know; everything else may hold secrets. */
 static struct json_object *
 reduce(struct json_object *container)
 {
-	struct json_object *state = json_member(container, "State");
 	struct json_object *out = json_object_new_object();
 	struct json_object *config = json_object_new_object();
-	struct json_object *out_state = json_object_new_object();
 
 	json_put_text(out, "Id", json_text(container, "Id"));
 	json_put_text(out, "Name", json_text(container, "Name"));
 	json_put_boolean(config, "Tty",
 	    json_boolean(json_member(container, "Config"), "Tty", false));
 	json_put(out, "Config", config);
-	json_put_text(out_state, "Status", json_text(state, "Status"));
-	json_put_boolean(
-	    out_state, "Running", json_boolean(state, "Running", false));
-	json_put_integer(out_state, "ExitCode", json_int(state, "ExitCode", 0));
-	json_put(out, "State", out_state);
+	copy_number(container, out, "RestartCount");
+	json_put(out, "State", reduce_state(json_member(container, "State")));
 	json_put(out, "HostConfig",
 	    reduce_host(json_member(container, "HostConfig")));
 	return out;

@@ -380,7 +380,11 @@ an_inspection_keeps_its_secrets(void **state)
 		    "HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n"
 		    "\r\n{\"Id\":\"abc\",\"Name\":\"/c\",\"Args\":[\"pw\"],"
 		    "\"State\":{\"Status\":\"running\",\"Running\":true,"
-		    "\"ExitCode\":3,\"Health\":{\"Log\":\"pw\"}},"
+		    "\"ExitCode\":3,\"Pid\":77,\"OOMKilled\":true,\"Health\":"
+		    "{\"Status\":\"unhealthy\",\"FailingStreak\":2,\"Log\":["
+		    "{\"ExitCode\":0,\"Output\":\"pw\"},"
+		    "{\"ExitCode\":7,\"Output\":\"no\"}]}},"
+		    "\"RestartCount\":4,"
 		    "\"Config\":{\"Env\":[\"PASSWORD=pw\"],\"Tty\":true},"
 		    "\"HostConfig\":{\"Binds\":[\"/pw:/pw\"],\"Memory\":10,"
 		    "\"NanoCpus\":500000000,\"RestartPolicy\":{\"Name\":"
@@ -392,8 +396,13 @@ an_inspection_keeps_its_secrets(void **state)
 	assert_begins(answer, "HTTP/1.1 200 OK\r\n");
 	assert_string_equal(strstr(answer, "\r\n\r\n") + 4,
 	    "{\"Id\":\"abc\",\"Name\":\"/c\",\"Config\":{\"Tty\":true},"
+	    "\"RestartCount\":4,"
 	    "\"State\":{\"Status\":\"running\",\"Running\":true,"
-	    "\"ExitCode\":3},\"HostConfig\":{\"Memory\":10,"
+	    "\"OOMKilled\":true,\"ExitCode\":3,\"Error\":null,"
+	    "\"StartedAt\":null,\"FinishedAt\":null,"
+	    "\"Health\":{\"Status\":\"unhealthy\",\"FailingStreak\":2,"
+	    "\"Log\":[{\"ExitCode\":7,\"Output\":\"no\"}]}},"
+	    "\"HostConfig\":{\"Memory\":10,"
 	    "\"MemorySwap\":0,\"NanoCpus\":500000000,\"CpuQuota\":0,"
 	    "\"CpuPeriod\":0,\"CpuShares\":0,"
 	    "\"RestartPolicy\":{\"Name\":\"always\"}}}");
