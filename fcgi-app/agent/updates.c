@@ -73,10 +73,15 @@ follow_services(struct run *run, const struct deployment *before,
 /* The files as they were become a revision before the new one is written. */
 static int
 write_update(struct run *run, const struct deployment *before,
-    const struct update_arguments *arguments, struct document **document,
+    const struct update *update, struct document **document,
     int64_t *revision_number, struct error *err)
 {
-	const char *content = arguments->compose_content;
+	const char *content =
+	    update->compose != NULL ? update->compose : before->files.compose;
+	const char *environment = update->environment != NULL
+				      ? update->environment
+				      : before->files.environment;
+	struct compose *compose = run->agent->compose;
 	struct revision revision = {
 		.deployment = run->subject,
 		.filename = before->files.filename,
@@ -87,22 +92,27 @@ write_update(struct run *run, const struct deployment *before,
 		.job_id = run->id,
 	};
 
-	if (compose_check(run->agent->compose, run->subject, content,
-		strlen(content), before->files.environment, &run->arena,
-		document, err) < 0 ||
-	    store_revision_add(run->store, &revision, revision_number, err) <
-		0 ||
-	    compose_write(run->agent->compose, run->subject,
-		before->files.filename, content, strlen(content), 0644,
-		err) < 0)
+	if (compose_check(compose, run->subject, content, strlen(content),
+		environment, &run->arena, document, err) < 0 ||
+	    store_revision_add(run->store, &revision, revision_number, err) < 0)
 		return -1;
-	return follow_services(run, before, *document, err);
+	if (update->environment != NULL &&
+	    compose_write(compose, run->subject, ".env.flatrun", environment,
+		strlen(environment), 0600, err) < 0)
+		return -1;
+	if (update->compose != NULL &&
+	    compose_write(compose, run->subject, before->files.filename,
+		content, strlen(content), 0644, err) < 0)
+		return -1;
+	return update->metadata == NULL
+		   ? follow_services(run, before, *document, err)
+		   : compose_write(compose, run->subject, "service.yml",
+			 update->metadata, strlen(update->metadata), 0644, err);
 }
 
-static int
-update_deployment(struct run *run, struct error *err)
+int
+update_apply(struct run *run, const struct update *update, struct error *err)
 {
-	struct update_arguments arguments = { 0 };
 	struct deployment before;
 	struct document *document;
 	const char *project;
@@ -110,23 +120,35 @@ update_deployment(struct run *run, struct error *err)
 	bool needs_apply = false;
 	int failed = 0;
 
-	if (run_decode(run, update_fields, &arguments, err) < 0 ||
-	    deployment_load(run, &before, err) < 0 ||
-	    write_update(run, &before, &arguments, &document, &revision, err) <
-		0)
+	if (deployment_load(run, &before, err) < 0 ||
+	    write_update(run, &before, update, &document, &revision, err) < 0)
 		return -1;
 	project = compose_project_name(document, run->subject);
-	run->result = json_object_new_object();
+	if (run->result == NULL)
+		run->result = json_object_new_object();
 	json_put_text(run->result, "name", run->subject);
 	json_put_integer(run->result, "revision", revision);
-	if (arguments.apply)
-		failed = project_up(run, project, 0, err);
+	if (update->apply)
+		failed = project_up(run, project, update->flags, err);
 	deployment_refresh(run, project);
-	if (!arguments.apply || failed)
+	if (!update->apply || failed)
 		needs_apply = project_differs(run, project);
 	json_put_boolean(run->result, "needs_apply", needs_apply);
-	json_put_boolean(run->result, "applied", arguments.apply && !failed);
+	json_put_boolean(run->result, "applied", update->apply && !failed);
 	return failed;
+}
+
+static int
+update_deployment(struct run *run, struct error *err)
+{
+	struct update_arguments arguments = { 0 };
+	struct update update = { 0 };
+
+	if (run_decode(run, update_fields, &arguments, err) < 0)
+		return -1;
+	update.compose = arguments.compose_content;
+	update.apply = arguments.apply;
+	return update_apply(run, &update, err);
 }
 
 const struct job_kind update_jobs[] = {
