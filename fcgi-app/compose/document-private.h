@@ -27,11 +27,20 @@ enum node_type { NODE_SCALAR, NODE_SEQUENCE, NODE_MAPPING };
 struct node {
 	enum node_type type;
 	unsigned int line, column; /* from 1; of what an alias stands for */
-	bool plain;       /* scalar without quotes, as the text had it */
-	bool flow;        /* mapping or sequence in braces or brackets */
-	bool copied;      /* stands here by an alias or a merge */
-	bool aliased;     /* has an anchor that an alias refers to */
-	const char *text; /* scalar; never holds a NUL */
+	bool plain;   /* scalar without quotes, as the text had it */
+	bool flow;    /* mapping or sequence in braces or brackets */
+	bool block;   /* literal or folded scalar */
+	bool copied;  /* stands here by an alias or a merge */
+	bool aliased; /* has an anchor that an alias refers to */
+	/*
+	 * Where it stands in the text, in characters from 0, an anchor before
+	 * it included; of an alias the alias itself. A block scalar ends after
+	 * the empty lines that follow it, a block mapping or sequence with its
+	 * last value.
+	 */
+	size_t start, end;
+	size_t first, last; /* start of its first child, end of its last one */
+	const char *text;   /* scalar; never holds a NUL */
 	size_t length;
 	struct node **items;   /* sequence */
 	struct entry *entries; /* mapping */
@@ -42,6 +51,7 @@ struct entry {
 	struct node *key; /* a scalar */
 	struct node *value;
 	uint32_t hash; /* of the key */
+	bool merged;   /* stands in another mapping */
 };
 
 /* What a text is, for the errors about it. */
@@ -65,6 +75,9 @@ int node_invalid(struct error *err, const struct node *node, const char *format,
 size_t line_break_length(const char *text, size_t length);
 
 uint32_t key_hash(const char *text, size_t length);
+/* The member with the key, or NULL; of a mapping. */
+const struct entry *node_entry(
+    const struct node *node, const char *key, size_t length, uint32_t hash);
 /* The value of the key, or NULL; NULL for what is no mapping. */
 struct node *node_member(const struct node *mapping, const char *key);
 /* The text of a scalar member, or NULL. */
@@ -76,6 +89,8 @@ node_is_scalar(const struct node *node)
 }
 /* NULL, or a plain scalar that says null. */
 bool node_is_null(const struct node *node);
+/* Whether both say the same, wherever members of mappings stand. */
+bool node_is_equal(const struct node *left, const struct node *right);
 
 enum scalar_type {
 	SCALAR_STRING,

@@ -50,16 +50,6 @@ fail_node(struct reader *reader, const struct node *node, const char *text)
 	return fail_at(reader, node->line, node->column, text);
 }
 
-uint32_t
-key_hash(const char *text, size_t length)
-{
-	uint32_t hash = 2166136261U;
-
-	while (length-- > 0)
-		hash = (hash ^ (unsigned char)*text++) * 16777619U;
-	return hash;
-}
-
 static int
 next_event(struct reader *reader, yaml_event_t *event)
 {
@@ -104,6 +94,8 @@ new_node(struct reader *reader, enum node_type type, const yaml_event_t *event)
 	node->type = type;
 	node->line = (unsigned int)event->start_mark.line + 1;
 	node->column = (unsigned int)event->start_mark.column + 1;
+	node->start = event->start_mark.index;
+	node->end = event->end_mark.index;
 	return node;
 }
 
@@ -183,6 +175,8 @@ read_scalar(struct reader *reader, const yaml_event_t *event, struct node **out)
 	node->text = arena_strndup(reader->arena, value, length);
 	node->length = length;
 	node->plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+	node->block = event->data.scalar.style == YAML_LITERAL_SCALAR_STYLE ||
+		      event->data.scalar.style == YAML_FOLDED_SCALAR_STYLE;
 	reader->scalar_bytes += length;
 	if (apply_scalar_tag(reader, event, node) < 0)
 		return -1;
@@ -206,6 +200,8 @@ copy_node(struct reader *reader, const yaml_event_t *event,
 	if ((node = new_node(reader, from->type, event)) == NULL)
 		return -1;
 	*node = *from;
+	node->start = event->start_mark.index;
+	node->end = event->end_mark.index;
 	node->copied = true;
 	node->aliased = false;
 	reader->scalar_bytes += from->length;
@@ -261,6 +257,26 @@ read_alias(struct reader *reader, const yaml_event_t *event, int depth,
 static int read_node(
     struct reader *reader, yaml_event_t *event, int depth, struct node **out);
 
+/* What a collection encloses, values that are merged into it included. */
+static void
+note_extent(struct node *node, const struct node *first_child,
+    const struct node *last_child)
+{
+	if (node->last == 0)
+		node->first = first_child->start;
+	node->last = last_child->end;
+}
+
+/* Of a collection, with the event that ends it. */
+static void
+note_end(struct node *node, const yaml_event_t *event)
+{
+	if (node->flow)
+		node->end = event->end_mark.index;
+	else if (node->last > 0)
+		node->end = node->last;
+}
+
 static int
 read_sequence(struct reader *reader, int depth, struct node *node)
 {
@@ -276,28 +292,17 @@ read_sequence(struct reader *reader, int depth, struct node *node)
 			return -1;
 		end = event.type == YAML_SEQUENCE_END_EVENT;
 		result = end ? 0 : read_node(reader, &event, depth + 1, &item);
+		if (end)
+			note_end(node, &event);
 		yaml_event_delete(&event);
 		if (end || result < 0)
 			return result;
+		note_extent(node, item, item);
 		if (node->count == allocated)
 			node->items = grow(reader->arena, node->items,
 			    node->count, &allocated, sizeof(void *));
 		node->items[node->count++] = item;
 	}
-}
-
-static const struct entry *
-find_entry(
-    const struct node *node, const char *key, size_t length, uint32_t hash)
-{
-	size_t i;
-
-	for (i = 0; i < node->count; i++)
-		if (node->entries[i].hash == hash &&
-		    node->entries[i].key->length == length &&
-		    memcmp(node->entries[i].key->text, key, length) == 0)
-			return &node->entries[i];
-	return NULL;
 }
 
 static void
@@ -310,6 +315,7 @@ add_entry(struct reader *reader, struct node *node, size_t *allocated,
 	node->entries[node->count].key = key;
 	node->entries[node->count].value = value;
 	node->entries[node->count].hash = key_hash(key->text, key->length);
+	node->entries[node->count].merged = false;
 	node->count++;
 }
 
@@ -332,7 +338,7 @@ check_key(
 	/* Readers differ on whether a quoted "<<" merges. */
 	if (!key->plain && strcmp(key->text, "<<") == 0)
 		return fail_node(reader, key, "a quoted merge key");
-	if (find_entry(node, key->text, key->length,
+	if (node_entry(node, key->text, key->length,
 		key_hash(key->text, key->length)) == NULL)
 		return 0;
 	snprintf(text, sizeof text, "duplicate key '%s'", key->text);
@@ -351,11 +357,12 @@ merge_mapping(struct reader *reader, struct node *node, size_t *allocated,
 	for (i = 0; i < from->count; i++) {
 		const struct entry *entry = &from->entries[i];
 
-		if (find_entry(node, entry->key->text, entry->key->length,
+		if (node_entry(node, entry->key->text, entry->key->length,
 			entry->hash) != NULL)
 			continue;
 		entry->value->copied = true;
 		add_entry(reader, node, allocated, entry->key, entry->value);
+		node->entries[node->count - 1].merged = true;
 	}
 	return 0;
 }
@@ -410,6 +417,8 @@ read_mapping(struct reader *reader, int depth, struct node *node)
 		result = end ? 0 : read_node(reader, &event, depth + 1, &key);
 		if (key != NULL && event.type == YAML_ALIAS_EVENT)
 			result = fail_event(reader, &event, "an alias as key");
+		if (end)
+			note_end(node, &event);
 		yaml_event_delete(&event);
 		if (end)
 			return apply_merge(reader, node, allocated);
@@ -422,6 +431,7 @@ read_mapping(struct reader *reader, int depth, struct node *node)
 		if (result < 0)
 			return -1;
 		add_entry(reader, node, &allocated, key, value);
+		note_extent(node, key, value);
 	}
 }
 
@@ -607,47 +617,6 @@ tree_parse(const struct tree_kind *kind, const char *text, size_t length,
 	if (result == 0)
 		*out_root = root;
 	return result;
-}
-
-int
-node_invalid(
-    struct error *err, const struct node *node, const char *format, ...)
-{
-	char text[400];
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(text, sizeof text, format, arguments);
-	va_end(arguments);
-	return error_field(err, "compose_content", "INVALID_COMPOSE",
-	    "line %u, column %u: %s", node->line, node->column, text);
-}
-
-struct node *
-node_member(const struct node *mapping, const char *key)
-{
-	size_t length = strlen(key);
-	const struct entry *entry;
-
-	if (mapping == NULL || mapping->type != NODE_MAPPING)
-		return NULL;
-	entry = find_entry(mapping, key, length, key_hash(key, length));
-	return entry != NULL ? entry->value : NULL;
-}
-
-bool
-node_is_null(const struct node *node)
-{
-	return node == NULL || (node->type == NODE_SCALAR && node->plain &&
-				   scalar_resolve(node->text) == SCALAR_NULL);
-}
-
-const char *
-node_member_text(const struct node *mapping, const char *key)
-{
-	const struct node *node = node_member(mapping, key);
-
-	return node_is_scalar(node) && !node_is_null(node) ? node->text : NULL;
 }
 
 int
