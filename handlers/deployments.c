@@ -9,6 +9,7 @@
 #include "handlers/routes.h"
 #include "http/reply.h"
 #include "settings/settings.h"
+#include "store/checks.h"
 #include "store/mirror.h"
 #include "store/samples.h"
 
@@ -38,6 +39,12 @@ status_of(const struct view *view)
 		paused |= strcmp(state, "paused") == 0;
 	}
 	return paused ? "paused" : "stopped";
+}
+
+static const char *
+health_of(const struct view *view)
+{
+	return view->docker_up ? view->deployment->health : "unknown";
 }
 
 static const struct mirror_container *
@@ -97,6 +104,7 @@ render_deployment(const struct view *view, struct arena *arena)
 	json_put_text(object, "name", deployment->name);
 	json_put_text(object, "path", deployment->path);
 	json_put_text(object, "status", status_of(view));
+	json_put_text(object, "health", health_of(view));
 	json_put_text(object, "created_at", modified);
 	json_put_text(object, "updated_at", modified);
 	json_put(object, "services", services);
@@ -139,17 +147,49 @@ find_project(
 		;
 }
 
-static bool
-status_is_known(const char *status)
-{
-	static const char *const known[] = { "running", "stopped", "paused",
-		"error", "unknown" };
-	size_t i;
+/* What a list is asked to hold; NULL: all. */
+struct wanted {
+	const char *status, *health;
+};
 
-	for (i = 0; i < sizeof known / sizeof known[0]; i++)
-		if (strcmp(known[i], status) == 0)
+static bool
+is_among(const char *const *words, const char *word)
+{
+	for (; *words != NULL; words++)
+		if (strcmp(*words, word) == 0)
 			return true;
 	return false;
+}
+
+static int
+read_wanted(
+    const struct request *request, struct wanted *out, struct error *err)
+{
+	static const char *const statuses[] = { "running", "stopped", "paused",
+		"error", "unknown", NULL };
+	static const char *const healths[] = { "healthy", "unhealthy",
+		"starting", "none", "unknown", NULL };
+
+	out->status = request_query(request, "status");
+	out->health = request_query(request, "health");
+	if (out->status != NULL && !is_among(statuses, out->status))
+		return error_field(err, "status", NULL,
+		    "status must be running, stopped, paused, error or "
+		    "unknown");
+	if (out->health != NULL && !is_among(healths, out->health))
+		return error_field(err, "health", NULL,
+		    "health must be healthy, unhealthy, starting, none or "
+		    "unknown");
+	return 0;
+}
+
+static bool
+is_wanted(const struct view *view, const struct wanted *wanted)
+{
+	return (wanted->status == NULL ||
+		   strcmp(status_of(view), wanted->status) == 0) &&
+	       (wanted->health == NULL ||
+		   strcmp(health_of(view), wanted->health) == 0);
 }
 
 static int
@@ -173,18 +213,15 @@ static int
 list_deployments(
     struct request *request, struct reply *reply, struct error *err)
 {
-	const char *wanted = request_query(request, "status");
+	struct wanted wanted;
 	struct mirror_deployment *deployments;
 	struct mirror_container *containers;
 	size_t deployment_count, container_count, i;
 	struct json_object *all, *extras;
 	struct listing listing;
 
-	if (wanted != NULL && !status_is_known(wanted))
-		return error_field(err, "status", NULL,
-		    "status must be running, stopped, paused, error or "
-		    "unknown");
-	if (listing_begin(request, reply, "deployments", &listing, err) < 0)
+	if (read_wanted(request, &wanted, err) < 0 ||
+	    listing_begin(request, reply, "deployments", &listing, err) < 0)
 		return -1;
 	if (listing.complete)
 		return 0;
@@ -204,7 +241,7 @@ list_deployments(
 		if (strcmp(deployments[i].type, "infrastructure") == 0)
 			continue;
 		find_project(&view, containers, container_count);
-		if (wanted == NULL || strcmp(status_of(&view), wanted) == 0)
+		if (is_wanted(&view, &wanted))
 			json_object_array_add(
 			    all, render_deployment(&view, request->arena));
 	}
@@ -225,6 +262,34 @@ deployment_find(
 			 request->store, name, request->arena, out, err);
 }
 
+/* What the check of service.yml last said; null: there is none. */
+static int
+put_check(struct request *request, const char *name, struct json_object *object,
+    struct error *err)
+{
+	struct arena *arena = request->arena;
+	struct json_object *rendered = NULL;
+	struct check_record check;
+	bool found;
+
+	if (store_check_find(request->store, name, arena, &check, &found, err) <
+	    0)
+		return -1;
+	if (found) {
+		rendered = json_object_new_object();
+		json_put_text(rendered, "status", check.status);
+		json_put_text(rendered, "reason", check.reason);
+		json_put_integer(rendered, "http_status", check.http_status);
+		json_put_integer(rendered, "duration_ms", check.duration_ms);
+		json_put_text(rendered, "checked_at",
+		    clock_text_ms(arena, check.checked_at_ms));
+		json_put_text(rendered, "changed_at",
+		    clock_text_ms(arena, check.changed_at_ms));
+	}
+	json_put(object, "health_check", rendered);
+	return 0;
+}
+
 static int
 get_deployment(struct request *request, struct reply *reply, struct error *err)
 {
@@ -243,6 +308,11 @@ get_deployment(struct request *request, struct reply *reply, struct error *err)
 	view.docker_up = heartbeat.docker_up || heartbeat.stale;
 	payload.data = render_deployment(&view, request->arena);
 	payload.extras = json_object_new_object();
+	if (put_check(request, deployment.name, payload.data, err) < 0) {
+		json_object_put(payload.data);
+		json_object_put(payload.extras);
+		return -1;
+	}
 	json_put_text(payload.extras, "compose_content", deployment.compose);
 	json_put_text(payload.extras, "compose_filename", deployment.filename);
 	json_put(payload.extras, "proxy_status", NULL);

@@ -111,10 +111,12 @@ render_event(const struct event *event, struct arena *arena)
 		json_put_text(
 		    object, "id", arena_strndup(arena, event->id, SHORT_ID));
 		json_put_text(object, "state", event->status);
-		json_put_text(object, "health", event->health);
 	} else {
 		json_put_text(object, "status", event->status);
 	}
+	/* What is removed has none any more. */
+	if (is_container || event->health[0] != '\0')
+		json_put_text(object, "health", event->health);
 	if (deployment_of(event)[0] != '\0')
 		json_put_text(object,
 		    is_container ? "deployment_name" : "deployment",

@@ -10,6 +10,7 @@
 #include "agent/exec.h"
 #include "agent/executor.h"
 #include "agent/gate.h"
+#include "agent/health.h"
 #include "agent/images.h"
 #include "agent/logins.h"
 #include "agent/mirror.h"
@@ -57,6 +58,7 @@ struct parts {
 	struct gate *gate;
 	struct directories *directories;
 	struct samples *samples;
+	struct health *health;
 	struct upkeep *upkeep;
 	struct server *server;
 	int lock;
@@ -221,6 +223,7 @@ start_threads(struct parts *parts, struct error *err)
 	    mirror_start(agent, &agent->mirror, err) < 0 ||
 	    directories_start(agent, &parts->directories, err) < 0 ||
 	    samples_start(agent, &parts->samples, err) < 0 ||
+	    health_start(agent, &parts->health, err) < 0 ||
 	    upkeep_start(agent, &parts->upkeep, err) < 0)
 		return -1;
 	agent->executor =
@@ -251,6 +254,7 @@ stop(struct parts *parts)
 {
 	executor_stop(parts->agent.executor);
 	upkeep_stop(parts->upkeep);
+	health_stop(parts->health);
 	samples_stop(parts->samples);
 	directories_stop(parts->directories);
 	mirror_stop(parts->agent.mirror);

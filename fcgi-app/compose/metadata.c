@@ -292,6 +292,13 @@ is_interval(const char *text)
 }
 
 static bool
+is_check_type(const char *text)
+{
+	return strcmp(text, "http") == 0 || strcmp(text, "tcp") == 0 ||
+	       strcmp(text, "exec") == 0;
+}
+
+static bool
 is_protocol(const char *text)
 {
 	size_t length = strlen(text);
@@ -352,6 +359,9 @@ static const struct member healthcheck_members[] = {
 	{ "service", MEMBER_TEXT, compose_name_is_valid, "INVALID_NAME",
 	    COMPOSE_NAME_EXPECTED },
 	{ "port", MEMBER_PORT, NULL, "INVALID_PORT", NULL },
+	{ "type", MEMBER_TEXT, is_check_type, NULL, "http, tcp or exec" },
+	{ "response_contains", MEMBER_TEXT, is_word, NULL,
+	    "at most 255 bytes" },
 	{ NULL, MEMBER_TEXT, NULL, NULL, NULL },
 };
 

@@ -90,6 +90,8 @@ struct settings {
 
 	enum log_level log_level;   /* logging.level */
 	int64_t sample_interval_ms; /* health.sample_interval: 10s */
+	/* health.check_interval: 30s, for checks without one of their own. */
+	int64_t check_interval_ms;
 	int64_t resync_interval_ms; /* health.resync_interval: 2m */
 
 	struct {

@@ -182,7 +182,7 @@ const struct setting setting_table[] = {
 
 	DURATION("health.sample_interval", sample_interval_ms, 1000, DAY_MS),
 	DURATION("health.resync_interval", resync_interval_ms, 1000, DAY_MS),
-	UNUSED("health.check_interval", SETTING_DURATION),
+	DURATION("health.check_interval", check_interval_ms, 1000, DAY_MS),
 	UNUSED("health.metrics_retention", SETTING_DURATION),
 
 	TEXTS("compose.policy.allow", policy.allow, word_is_valid,

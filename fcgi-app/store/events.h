@@ -25,7 +25,7 @@ struct event {
 	const char *id;         /* of a container (64 hex) or job, or "" */
 	const char *name;       /* of the object; the subject of a job */
 	const char *status;     /* a container's state, or "removed" */
-	const char *health;     /* of a container, or "" */
+	const char *health;     /* of a deployment or container, or "" */
 	const char *deployment; /* a container's project, or "" */
 	const char *kind;       /* of a job, or "" */
 	const char *error_code; /* of a failed job, or "" */

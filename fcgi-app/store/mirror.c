@@ -170,13 +170,14 @@ read_deployment(sqlite3_stmt *row, struct arena *arena)
 		.metadata = store_column_text(row, 6, arena),
 		.problem = store_column_text(row, 7, arena),
 		.modified_at_ms = sqlite3_column_int64(row, 8),
-		.compose = store_column_text(row, 9, arena),
+		.health = store_column_text(row, 9, arena),
+		.compose = store_column_text(row, 10, arena),
 	};
 }
 
 #define DEPLOYMENT_COLUMNS                                                 \
 	"SELECT name, path, filename, project, type, services, metadata, " \
-	"problem, modified_at_ms, "
+	"problem, modified_at_ms, health, "
 
 int
 mirror_deployment_list(struct store *store, struct arena *arena,

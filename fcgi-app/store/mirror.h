@@ -77,6 +77,8 @@ struct mirror_deployment {
 	const char *metadata; /* JSON object: service.yml or the default */
 	const char *problem;  /* why the files cannot run, or "" */
 	int64_t modified_at_ms;
+	/* When read: none, starting, healthy or unhealthy. */
+	const char *health;
 };
 
 /* Whether the last write changed anything is what *changed gathers: it is

@@ -23,6 +23,8 @@ static const char *const migrations[] = {
 	,
 #include "store/schema/004-registries.inc"
 	,
+#include "store/schema/005-health.inc"
+	,
 };
 #define SCHEMA_VERSION ((int)(sizeof migrations / sizeof migrations[0]))
 

@@ -149,7 +149,7 @@ each_state_of_a_job_is_an_event(void **state)
 
 #define CONTAINER(state, health) \
 	"container aaaaaaaaaaaaaaaaaaaa blog-web " state health "blog\n"
-#define DEPLOYMENT(status) "deployment  blog " status "\n"
+#define DEPLOYMENT(status, health) "deployment  blog " status health "\n"
 
 static void
 a_container_changes_its_deployment(void **state)
@@ -169,11 +169,12 @@ a_container_changes_its_deployment(void **state)
 	assert_int_equal(
 	    mirror_deployment_delete(f->store, "blog", &changed, &f->err), 0);
 	assert_string_equal(read_events(f, 0),
-	    DEPLOYMENT("stopped") CONTAINER("created", "") CONTAINER(
-		"running", "starting") DEPLOYMENT("running")
-		CONTAINER("running", "healthy") CONTAINER("paused", "healthy")
-		    DEPLOYMENT("paused") CONTAINER("removed", "")
-			DEPLOYMENT("stopped") DEPLOYMENT("removed"));
+	    DEPLOYMENT("stopped", "none") CONTAINER("created", "") CONTAINER(
+		"running", "starting") DEPLOYMENT("running", "starting")
+		CONTAINER("running", "healthy") DEPLOYMENT("running", "healthy")
+		    CONTAINER("paused", "healthy") DEPLOYMENT("paused", "none")
+			CONTAINER("removed", "") DEPLOYMENT("stopped", "none")
+			    DEPLOYMENT("removed", ""));
 }
 
 static void
@@ -190,7 +191,8 @@ one_of_two_containers_keeps_it_running(void **state)
 	assert_null(strstr(read_events(f, newest), "deployment "));
 	store_event_range(f->store, &oldest, &newest, &f->err);
 	put_container(f, "aaaaaaaaaaaaaaaa", "blog", "exited", "");
-	assert_non_null(strstr(read_events(f, newest), DEPLOYMENT("stopped")));
+	assert_non_null(
+	    strstr(read_events(f, newest), DEPLOYMENT("stopped", "none")));
 }
 
 static void
@@ -200,7 +202,8 @@ a_deployment_that_comes_after_its_containers_is_right(void **state)
 
 	put_container(f, "aaaaaaaaaaaaaaaa", "blog", "running", "");
 	put_deployment(f, "blog", "services: {}");
-	assert_non_null(strstr(read_events(f, 0), DEPLOYMENT("running")));
+	assert_non_null(
+	    strstr(read_events(f, 0), DEPLOYMENT("running", "none")));
 }
 
 static void
@@ -214,7 +217,8 @@ changed_files_are_an_event_and_the_same_files_are_none(void **state)
 	put_deployment(f, "blog", "services: {}");
 	assert_string_equal(read_events(f, newest), "");
 	put_deployment(f, "blog", "services: {a: {}}");
-	assert_string_equal(read_events(f, newest), DEPLOYMENT("stopped"));
+	assert_string_equal(
+	    read_events(f, newest), DEPLOYMENT("stopped", "none"));
 }
 
 static void
