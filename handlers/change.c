@@ -2,6 +2,7 @@
 
 #include "app.h"
 #include "compose/compose.h"
+#include "http/etag.h"
 #include "jobs/jobs.h"
 #include "jobs/render.h"
 #include "settings/settings.h"
@@ -104,12 +105,40 @@ parse_answer(struct json_object *answer)
 	};
 }
 
+/* What the client wants to be true of the deployment before its change. */
+static int
+read_conditions(const struct request *request, const struct change *change,
+    struct json_object **out, struct error *err)
+{
+	auto_json struct json_object *conditions = json_object_new_object();
+	struct json_object *list;
+
+	if (strncmp(change->kind, "deployment.", 11) != 0)
+		return 0;
+	if (request->if_match != NULL) {
+		if (etag_versions("If-Match", request->if_match, &list, err) <
+		    0)
+			return -1;
+		json_put(conditions, "if_match", list);
+	}
+	if (request->if_none_match != NULL) {
+		if (etag_versions("If-None-Match", request->if_none_match,
+			&list, err) < 0)
+			return -1;
+		json_put(conditions, "if_none_match", list);
+	}
+	if (json_object_object_length(conditions) > 0)
+		*out = TAKE(conditions);
+	return 0;
+}
+
 int
 change_run(struct request *request, struct reply *reply,
     const struct change *change, struct error *err)
 {
 	auto_json struct json_object *arguments = change->arguments;
 	auto_json struct json_object *answer = format_answer(change);
+	auto_json struct json_object *conditions = NULL;
 	struct job_request job_request = {
 		.kind = change->kind,
 		.subject = change->subject,
@@ -124,6 +153,9 @@ change_run(struct request *request, struct reply *reply,
 	    request, request->app->settings->api.wait_seconds * 1000);
 	struct job job;
 
+	if (read_conditions(request, change, &conditions, err) < 0)
+		return -1;
+	job_request.conditions = conditions;
 	if (jobs_run(request->app->jobs, request->store, &job_request, wait_ms,
 		request->arena, &job, err) < 0)
 		return -1;

@@ -25,8 +25,9 @@ struct change {
 
 /*
  * The members of the job's result are in the answer, also in that of a failed
- * one. A request with an Idempotency-Key is answered from the job that it was
- * the first time.
+ * one. If-Match and If-None-Match are looked at by the job, for changes of
+ * deployments. A request with an Idempotency-Key is answered from the job that
+ * it was the first time.
  */
 int change_run(struct request *request, struct reply *reply,
     const struct change *change, struct error *err);

@@ -7,6 +7,7 @@
 #include "handlers/listing.h"
 #include "handlers/rendering.h"
 #include "handlers/routes.h"
+#include "http/etag.h"
 #include "http/reply.h"
 #include "settings/settings.h"
 #include "store/checks.h"
@@ -109,6 +110,7 @@ render_deployment(const struct view *view, struct arena *arena)
 	json_put_text(object, "updated_at", modified);
 	json_put(object, "services", services);
 	json_put(object, "metadata", rendering_object(deployment->metadata));
+	json_put_text(object, "version", deployment->version);
 	if (deployment->problem[0] != '\0')
 		json_put_text(object, "problem", deployment->problem);
 	return object;
@@ -319,8 +321,9 @@ get_deployment(struct request *request, struct reply *reply, struct error *err)
 	if (heartbeat.stale) {
 		reply_header(reply, "Warning", "110 - \"Response is Stale\"");
 		json_put_boolean(payload.extras, "stale", true);
+		return reply_payload(request, reply, 200, &payload);
 	}
-	return reply_payload(request, reply, 200, &payload);
+	return etag_reply(request, reply, deployment.version, &payload);
 }
 
 static int
@@ -335,7 +338,7 @@ get_compose(struct request *request, struct reply *reply, struct error *err)
 	json_put_text(payload.data, "name", deployment.name);
 	json_put_text(payload.data, "content", deployment.compose);
 	json_put_text(payload.data, "filename", deployment.filename);
-	return reply_payload(request, reply, 200, &payload);
+	return etag_reply(request, reply, deployment.version, &payload);
 }
 
 static int

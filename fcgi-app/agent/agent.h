@@ -7,6 +7,7 @@
 #ifndef AGENT_AGENT_H
 #define AGENT_AGENT_H
 
+#include "agent/seal.h"
 #include "base/error.h"
 #include "compose/compose.h"
 
@@ -24,7 +25,8 @@ struct agent {
 	struct mirror *mirror;
 	struct executor *executor;
 	struct server *server; /* open before any thread starts */
-	const char *mark;      /* in every child's environment */
+	struct seal_key seal_key;
+	const char *mark; /* in every child's environment */
 	uid_t worker_uid;
 	gid_t worker_gid;
 	atomic_bool stopping;

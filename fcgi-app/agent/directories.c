@@ -1,6 +1,7 @@
 #include "agent/directories.h"
 
 #include "agent/agent.h"
+#include "agent/conditions.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/utf8.h"
@@ -118,6 +119,7 @@ describe(struct agent *agent, const char *name,
 {
 	auto_json struct json_object *metadata = NULL;
 	struct document *document = NULL, *checked;
+	char version[SEAL_TEXT_SIZE];
 	struct error err;
 	const char *type;
 
@@ -141,6 +143,8 @@ describe(struct agent *agent, const char *name,
 		out->problem = arena_strdup(arena, err.message);
 	else
 		document = checked;
+	conditions_version(agent, files, version);
+	out->version = arena_strdup(arena, version);
 	metadata = read_metadata(name, files, document);
 	type = json_text(metadata, "type");
 	out->project =

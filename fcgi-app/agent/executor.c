@@ -30,7 +30,7 @@
 struct pending {
 	struct pending *next;
 	char *id, *subject, *actor, *request_id;
-	struct json_object *arguments;
+	struct json_object *arguments, *conditions;
 	const struct job_kind *kind;
 	bool running;
 	atomic_bool cancel;
@@ -56,6 +56,7 @@ struct executor {
 	const struct job_kind *const *tables;
 	void (*on_finished)(void *context, const char *job_id);
 	void *context;
+	job_guard *guard;
 	atomic_bool stopping;
 
 	pthread_mutex_t lock; /* of what follows */
@@ -70,6 +71,7 @@ static void
 free_pending(struct pending *pending)
 {
 	json_object_put(pending->arguments);
+	json_object_put(pending->conditions);
 	free(pending->id);
 	free(pending->subject);
 	free(pending->actor);
@@ -254,9 +256,13 @@ fail_cancelled(struct error *err)
 }
 
 static int
-begin(struct run *run, struct pending *pending, struct error *err)
+begin(struct executor *executor, struct run *run, struct pending *pending,
+    struct error *err)
 {
 	if (store_job_start(run->store, run->id, err) < 0)
+		return -1;
+	if (executor->guard != NULL &&
+	    executor->guard(run, pending->kind, err) < 0)
 		return -1;
 	return pending->kind->body(run, err);
 }
@@ -272,6 +278,7 @@ run_job(struct executor *executor, struct store *store, struct pending *pending)
 		.actor = pending->actor,
 		.request_id = pending->request_id,
 		.arguments = pending->arguments,
+		.conditions = pending->conditions,
 		.output = BUFFER(JOB_OUTPUT_MAXIMUM),
 		.stored_at_ms = clock_monotonic_ms(),
 		.cancel = &pending->cancel,
@@ -280,8 +287,9 @@ run_job(struct executor *executor, struct store *store, struct pending *pending)
 	struct error err;
 	bool failed;
 
-	failed = atomic_load(&pending->cancel) ? fail_cancelled(&err) < 0
-					       : begin(&run, pending, &err) < 0;
+	failed = atomic_load(&pending->cancel)
+		     ? fail_cancelled(&err) < 0
+		     : begin(executor, &run, pending, &err) < 0;
 	/* What ended only because it was told to. */
 	if (failed && atomic_load(&executor->stopping))
 		error_set(&err, ERR_UNAVAILABLE, "JOB_INTERRUPTED",
@@ -442,6 +450,12 @@ executor_new(struct agent *agent, const struct job_kind *const *tables,
 	open_lane(executor, LANE_ENGINE, ENGINE_THREADS);
 	open_lane(executor, LANE_EXEC, EXEC_THREADS);
 	return executor;
+}
+
+void
+executor_guard(struct executor *executor, job_guard *guard)
+{
+	executor->guard = guard;
 }
 
 bool
@@ -635,6 +649,7 @@ enqueue(struct executor *executor, struct store *store,
 	pending->actor = xstrdup(submission->actor);
 	pending->request_id = xstrdup(submission->request_id);
 	pending->arguments = json_object_get(submission->arguments);
+	pending->conditions = json_object_get(submission->conditions);
 	pending->kind = kind;
 	append(executor, pending);
 	*out_id = job.id;

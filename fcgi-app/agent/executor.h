@@ -31,10 +31,11 @@ struct run {
 	struct arena arena;
 	const char *id, *subject, *actor, *request_id;
 	struct json_object *arguments;
-	struct json_object *result; /* to fill; owned by the run */
-	int64_t progress_at_ms;     /* when progress was last put on record */
-	struct buffer output;       /* of programs; overflow drops */
-	int64_t stored_at_ms;       /* when output was last put on record */
+	struct json_object *conditions; /* of the client, or NULL */
+	struct json_object *result;     /* to fill; owned by the run */
+	int64_t progress_at_ms; /* when progress was last put on record */
+	struct buffer output;   /* of programs; overflow drops */
+	int64_t stored_at_ms;   /* when output was last put on record */
 	size_t stored_length;
 	const atomic_bool *cancel; /* the job is to end, and soon */
 };
@@ -66,6 +67,13 @@ struct executor *executor_new(struct agent *agent,
     const struct job_kind *const *tables,
     void (*on_finished)(void *context, const char *job_id), void *context);
 /*
+ * The guard is asked before each body, in the job's thread and turn; with -1
+ * the body is not begun. To be set before the first job comes.
+ */
+typedef int job_guard(
+    struct run *run, const struct job_kind *kind, struct error *err);
+void executor_guard(struct executor *executor, job_guard *guard);
+/*
  * Refuses new jobs and begins none of those that wait; true when the running
  * ones have ended, or had 30 s for it. To be asked again and again.
  */
@@ -77,7 +85,8 @@ struct submission {
 	const char *kind, *subject, *actor, *request_id;
 	/* NULL, or as in struct job. */
 	const char *idempotency_key, *fingerprint, *answer;
-	struct json_object *arguments; /* shared, not taken */
+	struct json_object *arguments;  /* shared, not taken */
+	struct json_object *conditions; /* the same; NULL: none */
 };
 
 /*

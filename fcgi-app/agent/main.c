@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "agent/agent.h"
+#include "agent/conditions.h"
 #include "agent/containers.h"
 #include "agent/credentials.h"
 #include "agent/deployments.h"
@@ -162,6 +163,7 @@ open_state(struct parts *parts, struct error *err)
 	    store_open(settings->database_directory, STORE_AGENT, &parts->store,
 		err) < 0 ||
 	    store_quick_check(parts->store, err) < 0 ||
+	    seal_open(settings, &agent->seal_key, err) < 0 ||
 	    compose_open(settings->deployments_path, &agent->policy, true,
 		&agent->compose, err) < 0 ||
 	    docker_open(settings->docker_socket, &agent->docker, err) < 0)
@@ -228,6 +230,7 @@ start_threads(struct parts *parts, struct error *err)
 		return -1;
 	agent->executor =
 	    executor_new(agent, job_tables, server_job_finished, parts->server);
+	executor_guard(agent->executor, conditions_check);
 	return 0;
 }
 

@@ -172,7 +172,11 @@ read_submission(struct json_object *frame, struct submission *out)
 		.fingerprint = json_text(frame, "fingerprint"),
 		.answer = json_text(frame, "answer"),
 		.arguments = json_member(frame, "arguments"),
+		.conditions = json_member(frame, "conditions"),
 	};
+	if (out->conditions != NULL &&
+	    !json_object_is_type(out->conditions, json_type_object))
+		return -1;
 	return out->kind != NULL && out->subject != NULL &&
 		       out->actor != NULL && out->request_id != NULL &&
 		       json_object_is_type(out->arguments, json_type_object)

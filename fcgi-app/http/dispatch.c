@@ -57,6 +57,7 @@ read_parameters(struct request *request)
 	request->authorization = copy_parameter(request, "HTTP_AUTHORIZATION");
 	request->api_key = copy_parameter(request, "HTTP_X_API_KEY");
 	request->content_type = copy_parameter(request, "CONTENT_TYPE");
+	request->if_match = copy_parameter(request, "HTTP_IF_MATCH");
 	request->if_none_match = copy_parameter(request, "HTTP_IF_NONE_MATCH");
 	request->prefer = copy_parameter(request, "HTTP_PREFER");
 	request->last_event_id = copy_parameter(request, "HTTP_LAST_EVENT_ID");

@@ -53,7 +53,8 @@ struct request {
 	size_t query_count;
 
 	const char *authorization, *api_key; /* headers, or NULL */
-	const char *content_type, *if_none_match, *prefer, *last_event_id;
+	const char *content_type, *if_match, *if_none_match, *prefer;
+	const char *last_event_id;
 	/* Idempotency-Key of a POST and a MAC of what it asks, or NULL. */
 	const char *idempotency_key, *fingerprint;
 	int64_t content_length;

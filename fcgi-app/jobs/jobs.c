@@ -143,6 +143,9 @@ submit(int fd, struct buffer *received, const struct job_request *request,
 	json_put(frame, "arguments",
 	    request->arguments ? json_object_get(request->arguments)
 			       : json_object_new_object());
+	if (request->conditions != NULL)
+		json_put(
+		    frame, "conditions", json_object_get(request->conditions));
 	if (frame_send(fd, frame, err) < 0 ||
 	    receive(fd, received, clock_monotonic_ms() + ANSWER_TIMEOUT_MS,
 		&answer, &closed, err) < 0)

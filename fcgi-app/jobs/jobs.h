@@ -33,7 +33,8 @@ struct job_request {
 	const char *request_id;
 	/* NULL, or as in struct job. */
 	const char *idempotency_key, *fingerprint, *answer;
-	struct json_object *arguments; /* borrowed; NULL: none */
+	struct json_object *arguments;  /* borrowed; NULL: none */
+	struct json_object *conditions; /* as in protocol.h; the same */
 };
 
 /*

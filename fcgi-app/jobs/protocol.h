@@ -6,10 +6,15 @@
  *
  *   {"kind": "deployment.start", "subject": "blog", "actor": "key:…",
  *    "request_id": "…", "arguments": {…}, "idempotency_key": "…",
- *    "fingerprint": "…", "answer": "…"}         submits a job (the last three
- *                                               together or not at all),
+ *    "fingerprint": "…", "answer": "…",
+ *    "conditions": {…}}                         submits a job (the three before
+ *                                               the last together or not at
+ *                                               all; the last may be left out),
  *   {"wait": "<job id>"}                        waits for one, or
  *   {"cancel": "<job id>"}                      ends one and waits for it.
+ *
+ * Conditions are about a deployment as it is when the job's turn comes:
+ * "if_match" and "if_none_match" are lists of versions, or of "*" for any.
  *
  * The agent answers a submission with {"job_id": "…"} or {"error": {"kind",
  * "code", "field", "message", "related", "retry_after_s"}}, and all three with

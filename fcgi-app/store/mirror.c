@@ -66,19 +66,23 @@ mirror_deployment_put(struct store *store,
 
 	if (store_prepare(store,
 		"INSERT INTO deployments (name, path, filename, project, type, "
-		"compose, services, metadata, problem, modified_at_ms) "
-		"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+		"compose, services, metadata, problem, modified_at_ms, "
+		"version) "
+		"VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce(?, '')) "
 		"ON CONFLICT (name) DO UPDATE SET path = excluded.path, "
 		"filename = excluded.filename, project = excluded.project, "
 		"type = excluded.type, compose = excluded.compose, "
 		"services = excluded.services, metadata = excluded.metadata, "
 		"problem = excluded.problem, "
-		"modified_at_ms = excluded.modified_at_ms "
+		"modified_at_ms = excluded.modified_at_ms, "
+		"version = excluded.version "
 		"WHERE (path, filename, project, type, compose, services, "
-		"metadata, problem, modified_at_ms) IS NOT (excluded.path, "
+		"metadata, problem, modified_at_ms, version) IS NOT "
+		"(excluded.path, "
 		"excluded.filename, excluded.project, excluded.type, "
 		"excluded.compose, excluded.services, excluded.metadata, "
-		"excluded.problem, excluded.modified_at_ms)",
+		"excluded.problem, excluded.modified_at_ms, "
+		"excluded.version)",
 		&statement, err) < 0)
 		return -1;
 	store_bind_text(statement, 1, deployment->name);
@@ -91,6 +95,7 @@ mirror_deployment_put(struct store *store,
 	store_bind_text(statement, 8, deployment->metadata);
 	store_bind_text(statement, 9, deployment->problem);
 	sqlite3_bind_int64(statement, 10, deployment->modified_at_ms);
+	store_bind_text(statement, 11, deployment->version);
 	return mirror_run(store, statement, changed, err);
 }
 
@@ -171,13 +176,14 @@ read_deployment(sqlite3_stmt *row, struct arena *arena)
 		.problem = store_column_text(row, 7, arena),
 		.modified_at_ms = sqlite3_column_int64(row, 8),
 		.health = store_column_text(row, 9, arena),
-		.compose = store_column_text(row, 10, arena),
+		.version = store_column_text(row, 10, arena),
+		.compose = store_column_text(row, 11, arena),
 	};
 }
 
 #define DEPLOYMENT_COLUMNS                                                 \
 	"SELECT name, path, filename, project, type, services, metadata, " \
-	"problem, modified_at_ms, health, "
+	"problem, modified_at_ms, health, version, "
 
 int
 mirror_deployment_list(struct store *store, struct arena *arena,

@@ -79,6 +79,7 @@ struct mirror_deployment {
 	int64_t modified_at_ms;
 	/* When read: none, starting, healthy or unhealthy. */
 	const char *health;
+	const char *version; /* of the files; NULL or "": not known yet */
 };
 
 /* Whether the last write changed anything is what *changed gathers: it is

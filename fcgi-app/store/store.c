@@ -25,6 +25,8 @@ static const char *const migrations[] = {
 	,
 #include "store/schema/005-health.inc"
 	,
+#include "store/schema/006-versions.inc"
+	,
 };
 #define SCHEMA_VERSION ((int)(sizeof migrations / sizeof migrations[0]))
 
