@@ -14,6 +14,7 @@ enum setting_type {
 	SETTING_INTEGER,
 	SETTING_DURATION, /* stored in milliseconds */
 	SETTING_SECONDS,  /* a duration, stored in seconds */
+	SETTING_SIZE,     /* stored in bytes */
 	SETTING_STRINGS,
 	SETTING_CHOICE, /* a word that read() takes */
 	SETTING_ANY,    /* known, of no use here, whatever is in it */

@@ -50,6 +50,10 @@ set_defaults(struct settings *settings, const char *path)
 			.streams_per_key = 8,
 			.trusted_proxies = no_texts,
 		},
+		.files = {
+			.upload_max_bytes = 64 * 1024 * 1024,
+			.archive_max_bytes = 1024 * 1024 * 1024,
+		},
 		.auth = {
 			.enabled = true,
 			.api_keys = no_texts,

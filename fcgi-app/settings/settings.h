@@ -67,6 +67,12 @@ struct settings {
 	} api;
 
 	struct {
+		int64_t upload_max_bytes;  /* files.upload_max: 64M */
+		int64_t archive_max_bytes; /* files.archive_max: 1G, of the
+					      files in an archive */
+	} files;
+
+	struct {
 		bool enabled;                /* auth.enabled: true */
 		const char *const *api_keys; /* NULL-ended; administrators */
 		const char *jwt_secret;   /* "": generated in state_directory */

@@ -4,6 +4,9 @@
 
 #include <string.h>
 
+#define KIB INT64_C(1024)
+#define MIB (KIB * 1024)
+#define GIB (MIB * 1024)
 #define DAY_MS (INT64_C(24) * 60 * 60 * 1000)
 
 /* The offset of the member, which must have the type of its row. */
@@ -43,6 +46,12 @@
 		.key = (key_), .type = SETTING_DURATION,                      \
 		.offset = MEMBER(member_, int64_t), .minimum = (minimum_ms_), \
 		.maximum = (maximum_ms_)                                      \
+	}
+#define SIZE(key_, member_, minimum_, maximum_)                            \
+	{                                                                  \
+		.key = (key_), .type = SETTING_SIZE,                       \
+		.offset = MEMBER(member_, int64_t), .minimum = (minimum_), \
+		.maximum = (maximum_)                                      \
 	}
 #define CHOICE(key_, read_, expected_)                                  \
 	{                                                               \
@@ -133,6 +142,9 @@ const struct setting setting_table[] = {
 	TEXTS("api.trusted_proxies", api.trusted_proxies, network_is_valid,
 	    "an IP address or a network such as 10.0.0.0/8"),
 
+	SIZE("files.upload_max", files.upload_max_bytes, MIB, 16 * GIB),
+	SIZE("files.archive_max", files.archive_max_bytes, MIB, 1024 * GIB),
+
 	FLAG("auth.enabled", auth.enabled),
 	TEXTS("auth.api_keys", auth.api_keys, line_is_valid, "a text"),
 	TEXT("auth.jwt_secret", auth.jwt_secret, line_is_valid, "a text"),
@@ -213,7 +225,6 @@ const struct setting setting_table[] = {
 	UNUSED("plans", SETTING_ANY),
 	UNUSED("ai", SETTING_ANY),
 	UNUSED("mcp", SETTING_ANY),
-	UNUSED("files", SETTING_ANY),
 	UNUSED("backup", SETTING_ANY),
 	UNUSED("templates", SETTING_ANY),
 	{ 0 },

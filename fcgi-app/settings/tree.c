@@ -165,6 +165,42 @@ read_duration(const struct settings_reader *reader,
 	return 0;
 }
 
+/* "64M", "64MiB" or "67108864". */
+static int
+read_size(const struct settings_reader *reader, const struct setting *setting,
+    const struct config_node *node, int64_t *out, struct error *err)
+{
+	static const char units[] = "KMGT";
+	char digits[16] = "";
+	const char *text = node->kind == CONFIG_SCALAR ? node->text : "";
+	size_t length = strspn(text, "0123456789");
+	const char *unit = NULL, *rest = text + length;
+	int64_t value;
+
+	if (length > 0 && length < sizeof digits)
+		memcpy(digits, text, length);
+	if (*rest != '\0' && (unit = strchr(units, *rest)) != NULL)
+		rest++;
+	if (unit != NULL && strcmp(rest, "iB") == 0)
+		rest += 2;
+	if (*rest != '\0' || number_parse(digits, &value) < 0)
+		return fail_expected(reader, node, setting->key, err,
+		    "a size such as 65536, 512K, 64M or 2G");
+	while (unit != NULL && value <= INT64_MAX / 1024) {
+		value *= 1024;
+		unit = unit > units ? unit - 1 : NULL;
+	}
+	if (unit != NULL || value < setting->minimum ||
+	    value > setting->maximum)
+		return error_set(err, ERR_INVALID, "CONFIG_INVALID",
+		    "%s:%u: %s: must be from %lldM to %lldM", reader->path,
+		    node->line, setting->key,
+		    (long long)(setting->minimum >> 20),
+		    (long long)(setting->maximum >> 20));
+	*out = value;
+	return 0;
+}
+
 static int
 read_choice(const struct settings_reader *reader, const struct setting *setting,
     const struct config_node *node, struct error *err)
@@ -207,6 +243,8 @@ read_setting(const struct settings_reader *reader,
 	case SETTING_DURATION:
 	case SETTING_SECONDS:
 		return read_duration(reader, setting, node, out, err);
+	case SETTING_SIZE:
+		return read_size(reader, setting, node, out, err);
 	case SETTING_CHOICE:
 		return read_choice(reader, setting, node, err);
 	case SETTING_ANY:

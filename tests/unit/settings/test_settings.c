@@ -278,6 +278,19 @@ wrong_values_are_refused_with_line_and_key(void **state)
 		    "or 12h" },
 		{ "default_timeout: 1s\n",
 		    "1: default_timeout: must be from 10s to 86400s" },
+		{ "files:\n  upload_max: much\n",
+		    "2: files.upload_max: must be a size such as 65536, 512K, "
+		    "64M or 2G" },
+		{ "files:\n  upload_max: 64X\n",
+		    "2: files.upload_max: must be a size such as 65536, 512K, "
+		    "64M or 2G" },
+		{ "files:\n  upload_max: 64Mi\n",
+		    "2: files.upload_max: must be a size such as 65536, 512K, "
+		    "64M or 2G" },
+		{ "files:\n  upload_max: 1023K\n",
+		    "2: files.upload_max: must be from 1M to 16384M" },
+		{ "files:\n  archive_max: 99999999999999T\n",
+		    "2: files.archive_max: must be from 1M to 1048576M" },
 		{ "docker_socket: tcp://10.0.0.1:2375\n",
 		    "1: docker_socket: must be unix:// and an absolute path; "
 		    "Docker over TCP is not supported" },
