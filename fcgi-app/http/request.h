@@ -22,7 +22,7 @@ struct route;
 struct store;
 
 #define BODY_MAXIMUM (2 * 1024 * 1024)
-#define SEGMENT_MAXIMUM 16
+#define SEGMENT_MAXIMUM 32
 #define QUERY_MAXIMUM 64
 #define PARAMETER_MAXIMUM 4
 
@@ -58,6 +58,8 @@ struct request {
 	/* Idempotency-Key of a POST and a MAC of what it asks, or NULL. */
 	const char *idempotency_key, *fingerprint;
 	int64_t content_length;
+	int64_t body_left; /* of a raw body: what is not read yet */
+	bool is_head;      /* the answer to it has no body */
 
 	/* Filled by the dispatcher: */
 	const struct route *route;

@@ -2,7 +2,11 @@
 
 #include "base/buffer.h"
 
+#include <limits.h>
 #include <string.h>
+
+/* More than any other path has: those win. */
+#define WILDCARD_VARIABLES ((size_t)SEGMENT_MAXIMUM)
 
 /* Whether the pattern matches; counts its ":name" segments. */
 static bool
@@ -17,6 +21,10 @@ matches(const char *pattern, const struct request *request, size_t *variables)
 		if (*pattern++ != '/')
 			return false;
 		size = strcspn(pattern, "/");
+		if (*pattern == '*') {
+			*variables += WILDCARD_VARIABLES;
+			return true;
+		}
 		if (*pattern == ':') {
 			if (request->segments[i][0] == '\0')
 				return false;
@@ -31,24 +39,64 @@ matches(const char *pattern, const struct request *request, size_t *variables)
 }
 
 static void
-fill_parameters(struct request *request)
+add_parameter(
+    struct request *request, const char *name, size_t length, const char *value)
 {
-	const char *pattern = request->route->path;
+	if (request->parameter_count < PARAMETER_MAXIMUM)
+		request->parameters[request->parameter_count++] = (struct pair){
+			.name = arena_strndup(request->arena, name, length),
+			.value = value,
+		};
+}
+
+/* The segments from number first on as a path. */
+static int
+join_path(
+    struct request *request, size_t first, const char **out, struct error *err)
+{
+	auto_buffer struct buffer path = BUFFER(PATH_MAX);
+	size_t i;
+
+	for (i = first; i < request->segment_count; i++) {
+		const char *step = request->segments[i];
+
+		if (*step == '\0' || strcmp(step, ".") == 0 ||
+		    strcmp(step, "..") == 0 || strchr(step, '/') != NULL ||
+		    strlen(step) > NAME_MAX)
+			return error_field(err, "path", "UNSAFE_PATH",
+			    "the path must be of plain names");
+		if (i > first)
+			buffer_char(&path, '/');
+		buffer_text(&path, step);
+	}
+	if (path.overflowed)
+		return error_field(
+		    err, "path", "UNSAFE_PATH", "the path is too long");
+	*out = arena_strdup(request->arena, buffer_string(&path));
+	return 0;
+}
+
+static int
+fill_parameters(struct request *request, struct error *err)
+{
+	const char *pattern = request->route->path, *path;
 	size_t i;
 
 	for (i = 0; i < request->segment_count; i++) {
 		size_t size = strcspn(++pattern, "/");
 
-		if (*pattern == ':' &&
-		    request->parameter_count < PARAMETER_MAXIMUM)
-			request->parameters[request->parameter_count++] =
-			    (struct pair){
-				    .name = arena_strndup(
-					request->arena, pattern + 1, size - 1),
-				    .value = request->segments[i],
-			    };
+		if (*pattern == '*') {
+			if (join_path(request, i, &path, err) < 0)
+				return -1;
+			add_parameter(request, pattern + 1, size - 1, path);
+			return 0;
+		}
+		if (*pattern == ':')
+			add_parameter(request, pattern + 1, size - 1,
+			    request->segments[i]);
 		pattern += size;
 	}
+	return 0;
 }
 
 /* Adds the method unless a row before this one did. */
@@ -67,7 +115,7 @@ route_find(const struct route *const *tables, struct request *request,
     const char **out_allow, struct error *err)
 {
 	auto_buffer struct buffer allow = BUFFER(128);
-	size_t fewest = SEGMENT_MAXIMUM + 1, variables;
+	size_t fewest = SIZE_MAX, variables;
 	const struct route *route;
 
 	/* The most exact path first, whatever the method: then its methods. */
@@ -86,10 +134,8 @@ route_find(const struct route *const *tables, struct request *request,
 				request->route = route;
 		}
 	}
-	if (request->route != NULL) {
-		fill_parameters(request);
-		return 0;
-	}
+	if (request->route != NULL)
+		return fill_parameters(request, err);
 	if (allow.length == 0)
 		return error_set(
 		    err, ERR_NOT_FOUND, NULL, "there is nothing at this path");

@@ -9,8 +9,11 @@
  *	};
  *
  * A ":name" segment matches any one segment; fixed segments win over it. A
- * row without a role does not compile into access: 0 is ROLE_PUBLIC and must
- * be written out, which tests/api walks.
+ * "*name" at the end matches one segment or more, and everything else wins
+ * over it; the parameter is their path, "a/b/c", whose steps are names: what
+ * has a '/' in it, "." and ".." are refused (UNSAFE_PATH). A row without a role
+ * does not compile into access: 0 is ROLE_PUBLIC and must be written out, which
+ * tests/api walks.
  */
 #ifndef HTTP_ROUTE_H
 #define HTTP_ROUTE_H
@@ -32,6 +35,7 @@ struct route {
 	route_handler *handle;
 	const struct field *body; /* NULL: a body is ignored */
 	bool body_required;
+	bool raw_body;      /* not JSON: the handler reads it by http/body.h */
 	bool without_store; /* public, and answered even when the state is not
 			       there; request->store is NULL */
 };
@@ -39,7 +43,8 @@ struct route {
 /*
  * Finds the row for the request's method and segments in the tables
  * (NULL-ended) and fills route and parameters. ERR_NOT_FOUND, or ERR_METHOD
- * with *out_allow as the Allow header's text.
+ * with *out_allow as the Allow header's text. With ERR_INVALID UNSAFE_PATH
+ * the route is filled in: it has a role to check first.
  */
 int route_find(const struct route *const *tables, struct request *request,
     const char **out_allow, struct error *err);

@@ -150,14 +150,18 @@ what_is_not_below_api_is_not_there(void **state)
 }
 
 static void
-a_path_has_16_segments_and_no_more(void **state)
+a_path_has_32_segments_and_no_more(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_int_equal(parse(f, "/api/1/2/3/4/5/6/7/8/9/0/1/2/3/4/5/6"), 0);
-	assert_int_equal(f->request.segment_count, 16);
+	assert_int_equal(parse(f, "/api/1/2/3/4/5/6/7/8/9/0/1/2/3/4/5/6/7/8/9/"
+				  "0/1/2/3/4/5/6/7/8/9/0/1/2"),
+	    0);
+	assert_int_equal(f->request.segment_count, 32);
 	assert_int_equal(
-	    parse(f, "/api/1/2/3/4/5/6/7/8/9/0/1/2/3/4/5/6/7"), -1);
+	    parse(f, "/api/1/2/3/4/5/6/7/8/9/0/1/2/3/4/5/6/7/8/9/0/1/2/3/4/5/"
+		     "6/7/8/9/0/1/2/3"),
+	    -1);
 	assert_int_equal(f->err.kind, ERR_NOT_FOUND);
 }
 
@@ -377,6 +381,8 @@ static const struct route second_routes[] = {
 	{ "GET", "/things/new", ROLE_ADMIN, answer_nothing },
 	{ "PUT", "/things/:id", ROLE_ADMIN, answer_nothing },
 	{ "GET", "/things/:id/parts/first", ROLE_VIEWER, answer_nothing },
+	{ "GET", "/trees/:id/*path", ROLE_VIEWER, answer_nothing },
+	{ "GET", "/trees/:id/:part/:number", ROLE_VIEWER, answer_nothing },
 	{ 0 },
 };
 
@@ -432,6 +438,56 @@ a_fixed_segment_wins_over_a_parameter(void **state)
 }
 
 static void
+a_wildcard_takes_the_rest_of_the_path(void **state)
+{
+	struct fixture *f = *state;
+	const char *allow;
+
+	assert_int_equal(
+	    find(f, "GET", "/api/trees/1/a/b%20c/%252e.txt", &allow), 0);
+	assert_ptr_equal(f->request.route, &second_routes[3]);
+	assert_string_equal(request_parameter(&f->request, "id"), "1");
+	assert_string_equal(
+	    request_parameter(&f->request, "path"), "a/b c/%2e.txt");
+	assert_int_equal(find(f, "GET", "/api/trees/1/a/", &allow), 0);
+	assert_string_equal(request_parameter(&f->request, "path"), "a");
+	/* It needs something, and everything else comes before it. */
+	assert_int_equal(find(f, "GET", "/api/trees/1/", &allow), -1);
+	assert_int_equal(f->err.kind, ERR_NOT_FOUND);
+	assert_int_equal(find(f, "GET", "/api/trees/1/parts/2", &allow), 0);
+	assert_ptr_equal(f->request.route, &second_routes[4]);
+	assert_int_equal(find(f, "GET", "/api/trees/1/parts", &allow), 0);
+	assert_ptr_equal(f->request.route, &second_routes[3]);
+	assert_int_equal(find(f, "PUT", "/api/trees/1/a/b/c", &allow), -1);
+	assert_string_equal(allow, "GET");
+}
+
+static void
+a_wildcard_is_of_plain_names(void **state)
+{
+	static const char *const unsafe[] = { "..", ".", "a/b/..", "a/../b",
+		"%2e%2e/a/b", "a/b/%2E%2e", "a/.%2e/b", "a%2fb", "%2Fetc%2Fx",
+		"a/b/..%2f..%2fb", "a/%2e/b", "a/b/%2e" };
+	struct fixture *f = *state;
+	const char *allow;
+	size_t i;
+
+	for (i = 0; i < sizeof unsafe / sizeof unsafe[0]; i++) {
+		const char *uri =
+		    arena_printf(&f->arena, "/api/trees/1/%s", unsafe[i]);
+
+		if (find(f, "GET", uri, &allow) == 0)
+			fail_msg("%s", uri);
+		assert_ptr_equal(f->request.route, &second_routes[3]);
+		assert_int_equal(f->err.kind, ERR_INVALID);
+		assert_string_equal(error_code(&f->err), "UNSAFE_PATH");
+		assert_string_equal(f->err.field, "path");
+	}
+	assert_int_equal(find(f, "GET", "/api/trees/1/...", &allow), 0);
+	assert_int_equal(find(f, "GET", "/api/trees/1/..a", &allow), 0);
+}
+
+static void
 another_method_is_told_which_there_are(void **state)
 {
 	static const char *const methods[] = { "PATCH", "get", "GETX", "", "G",
@@ -479,7 +535,7 @@ main(void)
 		TEST(paths_are_split_first_and_decoded_once),
 		TEST(encodings_that_no_text_may_hold_are_refused),
 		TEST(what_is_not_below_api_is_not_there),
-		TEST(a_path_has_16_segments_and_no_more),
+		TEST(a_path_has_32_segments_and_no_more),
 		TEST(queries_are_decoded_once_and_the_first_value_counts),
 		TEST(queries_that_no_text_may_hold_are_refused),
 		TEST(integers_in_queries_are_digits_in_their_range),
@@ -488,6 +544,8 @@ main(void)
 		cmocka_unit_test(a_client_says_how_long_it_waits),
 		TEST(a_route_is_found_by_method_and_path),
 		TEST(a_fixed_segment_wins_over_a_parameter),
+		TEST(a_wildcard_takes_the_rest_of_the_path),
+		TEST(a_wildcard_is_of_plain_names),
 		TEST(another_method_is_told_which_there_are),
 		TEST(no_other_path_has_a_route),
 	};
