@@ -10,6 +10,9 @@
 #define WAIT_MAXIMUM_S 600
 #define READ_MARGIN_S 60
 
+/* What multipart/form-data puts around a file. */
+#define UPLOAD_ENVELOPE 65536
+
 static int
 fail(struct error *err, const char *key)
 {
@@ -228,6 +231,9 @@ site_render(const struct settings *settings, const char *template,
 		{ "certificate_key", site_certificate_key(settings, arena) },
 		{ "trusted_proxies", proxies },
 		{ "read_timeout_s", number(arena, wait_s + READ_MARGIN_S) },
+		{ "upload_maximum",
+		    number(arena,
+			settings->files.upload_max_bytes + UPLOAD_ENVELOPE) },
 		{ "vhost_directory", settings->nginx.vhost_directory },
 		{ 0 },
 	};

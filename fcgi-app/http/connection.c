@@ -123,6 +123,14 @@ connection_read(struct connection *connection, size_t length,
 	return 0;
 }
 
+size_t
+connection_read_some(struct connection *connection, char *bytes, size_t size)
+{
+	int got = FCGX_GetStr(bytes, (int)size, connection->fcgi.in);
+
+	return got > 0 ? (size_t)got : 0;
+}
+
 int
 connection_write(
     struct connection *connection, const char *bytes, size_t length)

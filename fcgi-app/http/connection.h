@@ -36,6 +36,9 @@ const char *connection_parameter(
 /* Reads the body of length bytes; ERR_INVALID when the client stops early. */
 int connection_read(struct connection *connection, size_t length,
     struct buffer *out, struct error *err);
+/* Reads some of the body, size bytes at most; 0 when it ended. */
+size_t connection_read_some(
+    struct connection *connection, char *bytes, size_t size);
 /* -1: nginx has gone. */
 int connection_write(
     struct connection *connection, const char *bytes, size_t length);

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "http/authenticate.h"
+#include "http/body.h"
 #include "http/reply.h"
 #include "settings/settings.h"
 #include "store/store.h"
@@ -52,7 +53,8 @@ read_parameters(struct request *request)
 	request->id = request_id_choose(
 	    request->arena, copy_parameter(request, "HTTP_X_REQUEST_ID"));
 	/* nginx drops the body of an answer to HEAD. */
-	request->method = strcmp(method, "HEAD") == 0 ? "GET" : method;
+	request->is_head = strcmp(method, "HEAD") == 0;
+	request->method = request->is_head ? "GET" : method;
 	request->address = text_or(copy_parameter(request, "REMOTE_ADDR"), "");
 	request->authorization = copy_parameter(request, "HTTP_AUTHORIZATION");
 	request->api_key = copy_parameter(request, "HTTP_X_API_KEY");
@@ -65,6 +67,7 @@ read_parameters(struct request *request)
 	    copy_parameter(request, "HTTP_IDEMPOTENCY_KEY");
 	request->content_length =
 	    parse_length(copy_parameter(request, "CONTENT_LENGTH"));
+	request->body_left = request->content_length;
 }
 
 /*
@@ -102,17 +105,16 @@ find_and_authenticate(struct request *request, struct reply *reply,
 		return 0;
 	if (authenticate(request, err) < 0)
 		return -1;
-	if (found < 0) {
-		if (allow != NULL)
-			reply_header(reply, "Allow", allow);
-		*err = missing;
-		return -1;
-	}
-	if (request->identity.role < request->route->role)
+	if (request->route == NULL && allow != NULL)
+		reply_header(reply, "Allow", allow);
+	if (request->route != NULL &&
+	    request->identity.role < request->route->role)
 		return error_set(err, ERR_FORBIDDEN, NULL,
 		    "Permission denied: %s required",
 		    role_name(request->route->role));
-	return 0;
+	if (found < 0)
+		*err = missing;
+	return found;
 }
 
 static bool
@@ -151,7 +153,8 @@ check_key(struct request *request, const char *uri, const struct buffer *body,
 	auto_buffer struct buffer digits = BUFFER(2 * sizeof digest);
 	size_t i;
 
-	if (strcmp(request->method, "POST") != 0 ||
+	/* Of a raw body nothing is in memory that could be compared. */
+	if (strcmp(request->method, "POST") != 0 || request->route->raw_body ||
 	    request->route->role == ROLE_PUBLIC)
 		request->idempotency_key = NULL;
 	if (request->idempotency_key == NULL)
@@ -185,6 +188,8 @@ read_body(struct request *request, struct buffer *body, struct error *err)
 	if (request->content_length < 0)
 		return error_set(
 		    err, ERR_INVALID, NULL, "Content-Length is not a number");
+	if (request->route->raw_body)
+		return body_begin(request, err);
 	if (request->content_length > BODY_MAXIMUM)
 		return error_set(err, ERR_TOO_LARGE, NULL,
 		    "the body is larger than %d bytes", BODY_MAXIMUM);
@@ -360,6 +365,7 @@ serve(struct app *app, const struct route *const *tables,
 	failed = answer(&request, &reply, tables, store, &err) < 0;
 	if (failed && !reply.streamed)
 		reply_error(&request, &reply, &err);
+	body_discard(&request);
 	if (!reply.streamed)
 		write_reply(&request, &reply);
 	connection_finish(connection);

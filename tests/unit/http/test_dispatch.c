@@ -9,6 +9,7 @@
 #include "app.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "http/body.h"
 #include "http/dispatch.h"
 #include "http/reply.h"
 #include "http/stream.h"
@@ -29,6 +30,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#define RAW_MAXIMUM (4 * 1024 * 1024)
 #define SECRET "0123456789abcdef0123456789abcdef"
 #define CONFIGURED_KEY "configured-key-of-the-operator"
 
@@ -148,6 +150,33 @@ get_stream(struct request *request, struct reply *reply, struct error *err)
 	return 0;
 }
 
+/* Reads at most as much as the query says. */
+static int
+put_raw(struct request *request, struct reply *reply, struct error *err)
+{
+	struct payload payload = { .data = NULL };
+	int64_t size = 0, wanted, sum = 0;
+	char chunk[1000];
+	size_t got = 1, i;
+
+	if (request_query_integer(
+		request, "wanted", 999999999, 0, 999999999, &wanted, err) < 0)
+		return -1;
+	while (got > 0 && size < wanted) {
+		if (body_read(request, chunk, sizeof chunk, &got, err) < 0)
+			return -1;
+		for (i = 0; i < got; i++)
+			sum += (unsigned char)chunk[i];
+		size += (int64_t)got;
+	}
+	if (size >= wanted)
+		return error_set(err, ERR_CONFLICT, NULL, "enough");
+	payload.data = json_object_new_object();
+	json_put_integer(payload.data, "size", size);
+	json_put_integer(payload.data, "sum", sum);
+	return reply_payload(request, reply, 200, &payload);
+}
+
 static const struct route routes[] = {
 	{ "GET", "/open", ROLE_PUBLIC, get_open, .without_store = true },
 	{ "GET", "/public", ROLE_PUBLIC, get_open },
@@ -159,6 +188,8 @@ static const struct route routes[] = {
 	{ "POST", "/optional", ROLE_OPERATOR, post_thing,
 	    .body = thing_fields },
 	{ "POST", "/anything", ROLE_OPERATOR, post_anything },
+	{ "PUT", "/raw/*path", ROLE_OPERATOR, put_raw, .raw_body = true },
+	{ "POST", "/raw/*path", ROLE_OPERATOR, put_raw, .raw_body = true },
 	{ "GET", "/fail", ROLE_VIEWER, fail_inside },
 	{ "GET", "/stream", ROLE_VIEWER, get_stream },
 	{ 0 },
@@ -228,6 +259,7 @@ set_up(void **state)
 	scratch_make(&f->scratch);
 	f->answer.maximum = 8UL * 1024 * 1024;
 	f->settings.database_directory = f->scratch.path;
+	f->settings.files.upload_max_bytes = RAW_MAXIMUM;
 	f->settings.auth.enabled = true;
 	f->settings.auth.api_keys = keys;
 	f->settings.api.envelope = ENVELOPE_BOTH;
@@ -897,11 +929,82 @@ many_requests_leave_no_descriptor_behind(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+static void
+send_raw(struct fixture *f, const char *method, const char *uri,
+    const char *type, size_t length)
+{
+	char *body = malloc(length + 1);
+	const char *const parameters[] = { "REQUEST_METHOD", method,
+		"REQUEST_URI", uri, "HTTP_AUTHORIZATION",
+		bearer(f, f->operator), "CONTENT_TYPE", type, "CONTENT_LENGTH",
+		arena_printf(&f->arena, "%zu", length), NULL };
+
+	memset(body, 1, length);
+	ask_with(f, parameters, body, length);
+	free(body);
+}
+
+static void
+a_raw_body_is_read_by_its_handler(void **state)
+{
+	static const char *const types[] = { "", "text/plain",
+		"application/octet-stream", "application/json" };
+	struct fixture *f = *state;
+	size_t i;
+
+	for (i = 0; i < sizeof types / sizeof types[0]; i++) {
+		send_raw(f, "PUT", "/api/raw/a/b", types[i], 3000001);
+		assert_int_equal(f->status, 200);
+		assert_int_equal(json_int(f->json, "size", 0), 3000001);
+		assert_int_equal(json_int(f->json, "sum", 0), 3000001);
+	}
+	send_raw(f, "PUT", "/api/raw/a", "", 0);
+	assert_int_equal(f->status, 200);
+	assert_int_equal(json_int(f->json, "size", -1), 0);
+	send_raw(f, "POST", "/api/raw/a", "application/gzip", 10);
+	assert_int_equal(f->status, 200);
+	send_raw(f, "POST", "/api/raw/a", "Multipart/Form-Data; boundary=x", 9);
+	assert_int_equal(f->status, 200);
+}
+
+static void
+a_raw_body_that_is_refused_is_taken_off_the_connection(void **state)
+{
+	struct fixture *f = *state;
+
+	send_raw(f, "PUT", "/api/raw/a?wanted=2000", "", RAW_MAXIMUM);
+	assert_error(f, 409, "CONFLICT");
+	send_raw(f, "PUT", "/api/raw/a", "", RAW_MAXIMUM + 65536 + 1);
+	assert_error(f, 413, "PAYLOAD_TOO_LARGE");
+	send_raw(f, "PUT", "/api/raw/a/../b", "", 100000);
+	assert_error(f, 400, "UNSAFE_PATH");
+}
+
+static void
+a_raw_body_of_a_form_is_not_taken(void **state)
+{
+	static const char *const simple[] = { "", "text/plain",
+		"application/x-www-form-urlencoded", "multipart/mixed",
+		"application/octet-streams", "application/json" };
+	struct fixture *f = *state;
+	size_t i;
+
+	for (i = 0; i < sizeof simple / sizeof simple[0]; i++) {
+		send_raw(f, "POST", "/api/raw/a", simple[i], 100);
+		assert_error(f, 415, "UNSUPPORTED_MEDIA_TYPE");
+	}
+	send_raw(f, "PUT", "/api/raw/a", "multipart/form-data; boundary=x", 1);
+	assert_error(f, 415, "UNSUPPORTED_MEDIA_TYPE");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_request_is_answered_with_head_and_body),
+		TEST(a_raw_body_is_read_by_its_handler),
+		TEST(a_raw_body_that_is_refused_is_taken_off_the_connection),
+		TEST(a_raw_body_of_a_form_is_not_taken),
 		TEST(a_key_or_a_token_of_it_says_who_asks),
 		TEST(a_token_dies_with_its_key),
 		TEST(nothing_else_says_who_asks),
