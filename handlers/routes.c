@@ -10,6 +10,7 @@ const struct route *const route_tables[] = {
 	deployment_change_routes,
 	deployment_create_routes,
 	deployment_log_routes,
+	diagnostics_routes,
 	event_routes,
 	health_routes,
 	image_routes,

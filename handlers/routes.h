@@ -16,6 +16,7 @@ extern const struct route deployment_routes[];
 extern const struct route deployment_change_routes[];
 extern const struct route deployment_create_routes[];
 extern const struct route deployment_log_routes[];
+extern const struct route diagnostics_routes[];
 extern const struct route event_routes[];
 extern const struct route health_routes[];
 extern const struct route image_routes[];

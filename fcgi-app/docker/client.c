@@ -12,6 +12,7 @@
  * Every Engine from 20.10 on speaks 1.41. Engines from 29 on refuse what is
  * older than 1.44; nothing we use changed between the two.
  */
+#define RETRY_AFTER_S 1
 #define API_MINOR_OLDEST 41
 #define API_MINOR_NEWEST 44
 
@@ -61,6 +62,33 @@ void
 docker_limit_readers(struct docker *docker, unsigned int maximum)
 {
 	docker->readers_maximum = maximum;
+}
+
+int
+docker_reading_begin(struct docker *docker, struct error *err)
+{
+	bool has_room;
+
+	pthread_mutex_lock(&docker->lock);
+	has_room = docker->readers_maximum == 0 ||
+		   docker->readers < docker->readers_maximum;
+	if (has_room)
+		docker->readers++;
+	pthread_mutex_unlock(&docker->lock);
+	if (has_room)
+		return 0;
+	error_set(err, ERR_UNAVAILABLE, "OVERLOADED",
+	    "too many requests wait for Docker");
+	err->retry_after_s = RETRY_AFTER_S;
+	return -1;
+}
+
+void
+docker_reading_end(struct docker *docker)
+{
+	pthread_mutex_lock(&docker->lock);
+	docker->readers--;
+	pthread_mutex_unlock(&docker->lock);
 }
 
 int

@@ -80,12 +80,16 @@ docker_container_diagnose(struct docker *docker, const char *id,
 		.id = id,
 	};
 	struct json_object *answer;
+	int failed;
 
-	if (docker_check_id(id, err) < 0)
+	if (docker_check_id(id, err) < 0 ||
+	    docker_reading_begin(docker, err) < 0)
 		return -1;
 	call.path = arena_printf(arena, "/containers/%s/json", id);
-	if (docker_call_tree(
-		docker, &call, json_type_object, arena, &answer, err) < 0)
+	failed = docker_call_tree(
+	    docker, &call, json_type_object, arena, &answer, err);
+	docker_reading_end(docker);
+	if (failed)
 		return -1;
 	read_diagnosis(answer, arena, out);
 	return 0;

@@ -29,7 +29,7 @@ struct docker {
 	int api_minor;         /* the version is 1.N; 0: not negotiated */
 	unsigned int timeouts; /* in a row */
 	int64_t retry_at_ms;   /* the breaker: calls fail until then */
-	unsigned int readers, readers_maximum; /* of logs; 0: no limit */
+	unsigned int readers, readers_maximum; /* 0: no limit */
 };
 
 /* What a refusal means, where docker_refused() does not know: fills err. */
@@ -77,6 +77,10 @@ struct json_object *docker_row_list(
 int64_t docker_row_time(struct json_object *row, const char *name);
 
 int docker_check_id(const char *id, struct error *err);
+
+/* One more thread that reads, until it ends: docker_limit_readers(). */
+int docker_reading_begin(struct docker *docker, struct error *err);
+void docker_reading_end(struct docker *docker);
 
 /* What a registry's refusal means, by the Engine's words for it. */
 void docker_registry_refusal(

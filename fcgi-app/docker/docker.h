@@ -41,7 +41,8 @@ int docker_open(
 void docker_close(struct docker *docker);
 
 /*
- * Lets at most so many threads read logs (without follow) at a time: further
+ * Lets at most so many threads read logs (without follow) or inspect containers
+ * at a time: further
  * ones get ERR_UNAVAILABLE OVERLOADED, so that an Engine that hangs does not
  * hold them all. Before threads call; 0, the default, is no limit.
  */

@@ -80,9 +80,14 @@ docker_container_inspect(struct docker *docker, const char *id,
 		.id = id,
 	};
 	struct json_object *answer;
+	int failed;
 
-	if (docker_call_tree(
-		docker, &call, json_type_object, arena, &answer, err) < 0)
+	if (docker_reading_begin(docker, err) < 0)
+		return -1;
+	failed = docker_call_tree(
+	    docker, &call, json_type_object, arena, &answer, err);
+	docker_reading_end(docker);
+	if (failed)
 		return -1;
 	read_inspection(answer, out);
 	return 0;

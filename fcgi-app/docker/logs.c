@@ -8,7 +8,6 @@
 #define PARALLEL_MAXIMUM 8
 #define IDLE_MS 1000
 #define LOGS_TIMEOUT_MS 15000
-#define RETRY_AFTER_S 1
 
 /* Of one that is followed, for as long as it is. */
 #define FOLLOWED_BUFFER 4096
@@ -187,33 +186,6 @@ judge(const struct docker_follow *follow, size_t opened, struct error *first,
 }
 
 static int
-begin_reading(struct docker *docker, struct error *err)
-{
-	bool has_room;
-
-	pthread_mutex_lock(&docker->lock);
-	has_room = docker->readers_maximum == 0 ||
-		   docker->readers < docker->readers_maximum;
-	if (has_room)
-		docker->readers++;
-	pthread_mutex_unlock(&docker->lock);
-	if (has_room)
-		return 0;
-	error_set(err, ERR_UNAVAILABLE, "OVERLOADED",
-	    "too many requests wait for Docker");
-	err->retry_after_s = RETRY_AFTER_S;
-	return -1;
-}
-
-static void
-end_reading(struct docker *docker)
-{
-	pthread_mutex_lock(&docker->lock);
-	docker->readers--;
-	pthread_mutex_unlock(&docker->lock);
-}
-
-static int
 read_sources(struct docker *docker, struct log_source *sources,
     const char *const *ids, const struct docker_log_options *options,
     struct error *err)
@@ -268,7 +240,7 @@ docker_logs_read(struct docker *docker, const char *const *ids, size_t count,
 		return -1;
 	if (count == 0)
 		return 0;
-	if (begin_reading(docker, err) < 0)
+	if (docker_reading_begin(docker, err) < 0)
 		return -1;
 	sources = arena_array(&arena, count, sizeof *sources);
 	reading.follow.streams =
@@ -278,7 +250,7 @@ docker_logs_read(struct docker *docker, const char *const *ids, size_t count,
 		sources[i].number = i;
 	}
 	result = read_sources(docker, sources, ids, options, err);
-	end_reading(docker);
+	docker_reading_end(docker);
 	for (i = 0; i < count; i++) {
 		docker_stream_close(&reading.follow.streams[i]);
 		frames_clear(&sources[i].frames);

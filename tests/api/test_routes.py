@@ -17,6 +17,7 @@ ROUTES = [
     ("GET", "/deployments/some-name/logs?follow=true"),
     ("GET", "/deployments/some-name/stats"),
     ("GET", "/deployments/some-name/compose"),
+    ("GET", "/deployments/some-name/diagnostics"),
     ("GET", "/deployments/some-name/jobs/active"),
     ("GET", "/deployments/some-name/jobs/0123456789abcdef0123"),
     ("GET", "/jobs"),
