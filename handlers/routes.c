@@ -2,6 +2,7 @@
 
 const struct route *const route_tables[] = {
 	auth_routes,
+	compose_edit_routes,
 	container_routes,
 	container_change_routes,
 	container_log_routes,

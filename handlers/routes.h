@@ -8,6 +8,7 @@
 #include "http/route.h"
 
 extern const struct route auth_routes[];
+extern const struct route compose_edit_routes[];
 extern const struct route container_routes[];
 extern const struct route container_change_routes[];
 extern const struct route container_log_routes[];

@@ -8,6 +8,7 @@
 #include "agent/credentials.h"
 #include "agent/deployments.h"
 #include "agent/directories.h"
+#include "agent/edits.h"
 #include "agent/exec.h"
 #include "agent/executor.h"
 #include "agent/gate.h"
@@ -185,6 +186,7 @@ run_path(struct parts *parts, const char *name)
 static const struct job_kind *const job_tables[] = {
 	deployment_jobs,
 	update_jobs,
+	edit_jobs,
 	container_jobs,
 	exec_jobs,
 	network_jobs,

@@ -46,6 +46,10 @@ size_t edit_byte(const struct edit_source *source, size_t character);
 int edit_refuse(struct error *err, const struct node *node, const char *format,
     ...) __attribute__((format(printf, 3, 4)));
 
+/* Appends the value in braces and brackets, on one line. */
+int edit_write_flow(
+    const struct node *node, struct buffer *out, struct error *err);
+
 /* A mapping of one member, as a fragment. */
 void edit_nest(const struct edit_source *source, const char *key,
     const struct edit_fragment *fragment, struct buffer *out);

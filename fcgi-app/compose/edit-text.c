@@ -164,9 +164,8 @@ edit_nest(const struct edit_source *source, const char *key,
 	write_fragment(source, fragment, source->step, out);
 }
 
-/* In braces and brackets, on one line. */
-static int
-write_flow(const struct node *node, struct buffer *out, struct error *err)
+int
+edit_write_flow(const struct node *node, struct buffer *out, struct error *err)
 {
 	bool mapping = node->type == NODE_MAPPING;
 	size_t i;
@@ -198,7 +197,7 @@ write_flow(const struct node *node, struct buffer *out, struct error *err)
 			scalar_write_quoted(out, key->text, key->length, false);
 			buffer_text(out, ": ");
 		}
-		if (write_flow(child, out, err) < 0)
+		if (edit_write_flow(child, out, err) < 0)
 			return -1;
 	}
 	buffer_char(out, mapping ? '}' : ']');
@@ -256,7 +255,7 @@ replace_in_flow(const struct edit_source *source, const struct node *mapping,
 		out->to = out->from;
 		buffer_char(text, ' ');
 	}
-	return write_flow(fragment->node, text, err);
+	return edit_write_flow(fragment->node, text, err);
 }
 
 /* The column of a new value of the key in the place of the old one. */
@@ -440,7 +439,7 @@ edit_insert(const struct edit_source *source, const struct node *mapping,
 		buffer_text(&text, ", ");
 		scalar_write_quoted(&text, key, strlen(key), false);
 		buffer_text(&text, ": ");
-		if (write_flow(fragment->node, &text, err) < 0)
+		if (edit_write_flow(fragment->node, &text, err) < 0)
 			return -1;
 	}
 	out->text =

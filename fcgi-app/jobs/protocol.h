@@ -53,6 +53,7 @@ void error_from_json(struct json_object *object, struct error *err);
 #define JOB_STOP "deployment.stop"
 #define JOB_RESTART "deployment.restart"
 #define JOB_DELETE "deployment.delete"
+#define JOB_SET_IMAGE "deployment.set_image" /* of one service */
 /* On containers, by their whole id. */
 #define JOB_CONTAINER_START "container.start"
 #define JOB_CONTAINER_STOP "container.stop"

@@ -17,6 +17,8 @@ ROUTES = [
     ("GET", "/deployments/some-name/logs?follow=true"),
     ("GET", "/deployments/some-name/stats"),
     ("GET", "/deployments/some-name/compose"),
+    ("PUT", "/deployments/some-name/services/some-service/image"),
+    ("POST", "/compose/update"),
     ("GET", "/deployments/some-name/diagnostics"),
     ("GET", "/deployments/some-name/jobs/active"),
     ("GET", "/deployments/some-name/jobs/0123456789abcdef0123"),
@@ -132,7 +134,9 @@ def test_a_wrong_method_is_405_and_the_right_ones_are_named(
 def test_what_is_not_there_is_404(api, method, path):
     content = None
     if method == "PUT":
-        content = {"compose_content": "services: {app: {image: x}}"}
+        content = {
+            "compose_content": "services: {app: {image: x}}", "image": "x",
+        }
     if "connect" in path:
         content = {"container": "some-name"}
     answer = api.request(method, path, content)
