@@ -11,21 +11,26 @@ allowed_folders() {
 	case $1 in
 	base) echo '' ;;
 	json) echo 'base' ;;
-	settings | store | docker | proxy | templates | system)
+	settings | store | docker | proxy | system | archive)
 		echo 'base json' ;;
 	# Every request is authenticated against keys and settings.
 	http) echo 'base json settings store app.h' ;;
 	compose | infrastructure | databases) echo 'base json docker' ;;
+	# A template is on record, and checked as the deployment that it becomes.
+	templates) echo 'base json archive compose store/templates.h' ;;
 	certificates) echo 'base json store proxy' ;;
 	jobs) echo 'base json store' ;;
 	agent)
-		echo 'base json settings store docker compose proxy templates' \
+		echo 'base json settings store archive docker compose proxy' \
+			'templates' \
 			'certificates databases infrastructure system' \
 			'jobs/protocol.h jobs/heartbeat.h'
 		;;
 	admin) echo 'base json settings store' ;;
 	handlers)
-		echo 'base json http jobs store docker compose settings app.h' ;;
+		echo 'base json http jobs store docker compose templates' \
+			'settings app.h'
+		;;
 	main) echo '*' ;;
 	*) echo 'base json' ;;
 	esac
@@ -36,7 +41,8 @@ allowed_folders() {
 users_of_library() {
 	case $1 in
 	sqlite3.h) echo 'store' ;;
-	curl/*) echo 'docker' ;;
+	curl/*) echo 'docker agent templates' ;;
+	archive.h | archive_entry.h) echo 'archive' ;;
 	yaml.h) echo 'compose templates settings' ;;
 	fcgiapp.h | jwt.h) echo 'http' ;;
 	fcgi_stdio.h) echo 'nobody' ;;
