@@ -20,7 +20,33 @@
 
 #define KILL_GRACE_MS 10000
 #define POLL_MS 500
+#define DESCRIPTORS_ABOVE 64 /* where none of the child's is */
 #define ENVIRON_MAXIMUM (256 * 1024)
+
+/*
+ * Gives the child its descriptors as 3, 4, … and closes all others at exec;
+ * *status, too, may be in their way.
+ */
+static int
+place_descriptors(const struct process_options *options, int *status)
+{
+	int copies[PROCESS_DESCRIPTORS_MAXIMUM];
+	size_t i;
+
+	*status = fcntl(*status, F_DUPFD_CLOEXEC, DESCRIPTORS_ABOVE);
+	for (i = 0; i < options->descriptor_count; i++) {
+		copies[i] = fcntl(options->descriptors[i], F_DUPFD_CLOEXEC,
+		    DESCRIPTORS_ABOVE);
+		if (copies[i] < 0)
+			return -1;
+	}
+	/* CLOSE_RANGE_CLOEXEC keeps status open until exec. */
+	syscall(SYS_close_range, 3U, ~0U, 1U << 2);
+	for (i = 0; i < options->descriptor_count; i++)
+		if (dup2(copies[i], 3 + (int)i) < 0)
+			return -1;
+	return 0;
+}
 
 /* What the child does between fork() and exec(): async-signal-safe calls. */
 static void
@@ -43,12 +69,10 @@ become_program(
 	if (dup2(input, STDIN_FILENO) >= 0 &&
 	    dup2(output, STDOUT_FILENO) >= 0 &&
 	    dup2(output, STDERR_FILENO) >= 0 &&
-	    chdir(options->directory ? options->directory : "/") == 0) {
-		/* CLOSE_RANGE_CLOEXEC keeps status open until exec. */
-		syscall(SYS_close_range, 3U, ~0U, 1U << 2);
+	    chdir(options->directory ? options->directory : "/") == 0 &&
+	    place_descriptors(options, &status) == 0)
 		execve(options->argv[0], (char *const *)options->argv,
 		    (char *const *)options->environment);
-	}
 	code = errno;
 	number = (int)write(status, &code, sizeof code);
 	(void)number;

@@ -3,8 +3,8 @@
  *
  * The child gets exactly the environment and directory it is given, an empty
  * standard input (or the given text), one pipe for both output streams, a
- * process group of its own, default signals and no other descriptor. It is
- * killed when the starting thread dies.
+ * process group of its own, default signals and no other descriptor but those
+ * it is given. It is killed when the starting thread dies.
  */
 #ifndef BASE_PROCESS_H
 #define BASE_PROCESS_H
@@ -16,6 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define PROCESS_DESCRIPTORS_MAXIMUM 4
+
 struct process_options {
 	const char *const *argv; /* argv[0] is an absolute path */
 	const char *const
@@ -23,6 +25,9 @@ struct process_options {
 	const char *directory; /* NULL: "/" */
 	const char *input;     /* standard input; NULL: /dev/null */
 	size_t input_length;
+	/* It has them as 3, 4, …; they stay the caller's. */
+	const int *descriptors;
+	size_t descriptor_count;   /* at most PROCESS_DESCRIPTORS_MAXIMUM */
 	int64_t timeout_ms;        /* of the whole run; 0: none */
 	const atomic_bool *cancel; /* looked at twice a second; may be NULL */
 	/* Called with output as it comes, in the calling thread; may be NULL.

@@ -264,6 +264,39 @@ the_program_has_no_descriptor_of_ours(void **state)
 	close(200);
 }
 
+static int
+open_temporary(const char *text)
+{
+	char path[] = "/tmp/flatrun-process-XXXXXX";
+	int fd = mkostemp(path, O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	unlink(path);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	lseek(fd, 0, SEEK_SET);
+	return fd;
+}
+
+static void
+the_program_has_the_descriptors_it_is_given(void **state)
+{
+	/* In an order in which each is where another one has to go. */
+	int descriptors[2] = { open_temporary("one"), open_temporary("two") };
+	struct outcome outcome;
+	int number = descriptors[0];
+
+	(void)state;
+	descriptors[0] = descriptors[1];
+	descriptors[1] = number;
+	outcome = SHELL("cat <&3; cat <&4; ls /proc/self/fd | wc -l",
+	    .descriptors = descriptors, .descriptor_count = 2);
+	/* Its own three, ours two and the listed directory. */
+	assert_output(&outcome, "twoone6\n");
+	/* They are still ours. */
+	assert_int_equal(close(descriptors[0]), 0);
+	assert_int_equal(close(descriptors[1]), 0);
+}
+
 static void
 the_program_has_default_signals(void **state)
 {
@@ -521,6 +554,7 @@ main(void)
 		cmocka_unit_test(
 		    what_cannot_be_started_is_an_error_with_its_reason),
 		cmocka_unit_test(the_program_has_no_descriptor_of_ours),
+		cmocka_unit_test(the_program_has_the_descriptors_it_is_given),
 		cmocka_unit_test(the_program_has_default_signals),
 		cmocka_unit_test(running_programs_leaves_no_descriptor_behind),
 		cmocka_unit_test(
