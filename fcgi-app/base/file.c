@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "base/cleanup.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +16,8 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#define TEMPORARY_SIZE 32
 
 static int
 fail_open(struct error *err, const char *what, const char *path)
@@ -121,30 +124,75 @@ file_sync(int fd, struct error *err)
 	return 0;
 }
 
+/* Writes the bytes, synced, to a file that is not what anybody looks for. */
+static int
+stage(int directory, const struct file_content *file,
+    char temporary[TEMPORARY_SIZE], struct error *err)
+{
+	char digits[17];
+	auto_fd int fd = -1;
+
+	random_hex(digits, 16);
+	snprintf(temporary, TEMPORARY_SIZE, ".flatrun-%s.tmp", digits);
+	fd = file_open(
+	    directory, temporary, O_WRONLY | O_CREAT | O_EXCL, file->mode, err);
+	if (fd < 0)
+		return -1;
+	/* fchmod: the umask has no say in the mode of what others read. */
+	if (fchmod(fd, file->mode) < 0 ||
+	    write_all(fd, file->bytes, file->length) < 0 || fsync(fd) < 0) {
+		error_errno(err, "cannot write '%s'", file->name);
+		unlinkat(directory, temporary, 0);
+		return -1;
+	}
+	return 0;
+}
+
+static int
+take_place(int directory, const struct file_content *file,
+    const char *temporary, struct error *err)
+{
+	if (file->bytes != NULL
+		? renameat(directory, temporary, directory, file->name) < 0
+		: unlinkat(directory, file->name, 0) < 0 && errno != ENOENT)
+		return error_errno(err, "cannot write '%s'", file->name);
+	return 0;
+}
+
+int
+file_write_all(int directory, const struct file_content *files, size_t count,
+    struct error *err)
+{
+	char temporary[FILES_MAXIMUM][TEMPORARY_SIZE] = { 0 };
+	size_t staged = 0, placed = 0;
+	int failed = 0;
+
+	assert(count <= FILES_MAXIMUM);
+	for (; staged < count && !failed; staged++)
+		failed = check_name(files[staged].name, err) < 0 ||
+			 (files[staged].bytes != NULL &&
+			     stage(directory, &files[staged],
+				 temporary[staged], err) < 0);
+	for (; placed < count && !failed; placed++)
+		failed = take_place(
+		    directory, &files[placed], temporary[placed], err);
+	/* Some may have taken their place, or never been made: no matter. */
+	for (; failed && staged > 0; staged--)
+		if (temporary[staged - 1][0] != '\0')
+			unlinkat(directory, temporary[staged - 1], 0);
+	return failed ? -1 : file_sync(directory, err);
+}
+
 int
 file_write(int directory, const char *name, const void *bytes, size_t length,
     mode_t mode, struct error *err)
 {
-	char temporary[NAME_MAX + 1], digits[17];
-	auto_fd int fd = -1;
+	const struct file_content file = { .name = name,
+		.bytes = bytes != NULL ? bytes : "",
+		.length = length,
+		.mode = mode };
 
-	if (check_name(name, err) < 0)
-		return -1;
-	random_hex(digits, 16);
-	snprintf(temporary, sizeof temporary, ".flatrun-%s.tmp", digits);
-	fd = file_open(
-	    directory, temporary, O_WRONLY | O_CREAT | O_EXCL, mode, err);
-	if (fd < 0)
-		return -1;
-	/* fchmod: the umask has no say in the mode of what others read. */
-	if (fchmod(fd, mode) < 0 || write_all(fd, bytes, length) < 0 ||
-	    fsync(fd) < 0 ||
-	    renameat(directory, temporary, directory, name) < 0) {
-		error_errno(err, "cannot write '%s'", name);
-		unlinkat(directory, temporary, 0);
-		return -1;
-	}
-	return file_sync(directory, err);
+	return file_write_all(directory, &file, 1, err);
 }
 
 int

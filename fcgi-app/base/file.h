@@ -38,6 +38,21 @@ int file_read(
 int file_write(int directory, const char *name, const void *bytes,
     size_t length, mode_t mode, struct error *err);
 
+/*
+ * The same for several files of one directory: all are written and synced
+ * before the first takes its place, so that a full disk leaves all as they
+ * were. bytes NULL: the file is removed if it is there.
+ */
+struct file_content {
+	const char *name;
+	const void *bytes;
+	size_t length;
+	mode_t mode;
+};
+#define FILES_MAXIMUM 4
+int file_write_all(int directory, const struct file_content *files,
+    size_t count, struct error *err);
+
 /* Makes the directory unless it is there. */
 int file_make_directory(
     int directory, const char *name, mode_t mode, struct error *err);

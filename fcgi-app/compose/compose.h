@@ -110,6 +110,14 @@ int compose_write(struct compose *compose, const char *name,
     const char *filename, const void *bytes, size_t length, mode_t mode,
     struct error *err);
 
+/*
+ * Makes the files of the deployment what files says (its length and time do
+ * not count): what changes is all written before the first takes its place.
+ * Without metadata or environment that file is removed.
+ */
+int compose_replace(struct compose *compose, const char *name,
+    const struct compose_files *files, struct error *err);
+
 /* Moves the directory to the trash as NAME.TIME and drops its checked file. */
 int compose_trash(struct compose *compose, const char *name, struct error *err);
 /* Removes what has been in the trash for longer; and, at start, staging. */
@@ -137,6 +145,8 @@ struct compose_run {
 	const char *docker_config;
 	const char *mark;    /* "NAME=value" put into the environment */
 	const char *project; /* project name */
+	/* Texts to run in place of what is on the disk; NULL: those. */
+	const struct compose_files *candidate;
 	int64_t timeout_ms;
 	const atomic_bool *cancel;
 	struct buffer *output; /* bounded; overflow drops, never fails */

@@ -367,6 +367,67 @@ compose_create(struct compose *compose, const char *name, const char *text,
 	return -1;
 }
 
+static bool
+is_own_file(const char *filename)
+{
+	return strchr(filename, '/') == NULL &&
+	       (strcmp(filename, METADATA_FILE) == 0 ||
+		   strcmp(filename, ENVIRONMENT_FILE) == 0 ||
+		   rank(filename) != 0);
+}
+
+static int
+fail_unsafe(struct error *err, const char *filename)
+{
+	return error_set(err, ERR_INVALID, "UNSAFE_PATH",
+	    "'%s' is no file of a deployment", filename);
+}
+
+static struct file_content
+content_of(const char *name, const char *text, mode_t mode)
+{
+	return (struct file_content){ .name = name,
+		.bytes = text,
+		.length = text != NULL ? strlen(text) : 0,
+		.mode = mode };
+}
+
+/* What it says already; a file that cannot be read says something else. */
+static bool
+is_written(int directory, const struct file_content *content)
+{
+	auto_buffer struct buffer text = BUFFER(content->length);
+	struct error failed;
+
+	if (file_read(directory, content->name, &text, &failed) < 0)
+		return content->bytes == NULL && failed.kind == ERR_NOT_FOUND;
+	return content->bytes != NULL && text.length == content->length &&
+	       memcmp(buffer_string(&text), content->bytes, text.length) == 0;
+}
+
+int
+compose_replace(struct compose *compose, const char *name,
+    const struct compose_files *files, struct error *err)
+{
+	auto_fd int directory = compose_open_directory(compose, name, err);
+	const struct file_content contents[] = {
+		content_of(files->filename, files->compose, 0644),
+		content_of(METADATA_FILE, files->metadata, 0644),
+		content_of(ENVIRONMENT_FILE, files->environment, 0600),
+	};
+	struct file_content changed[3];
+	size_t i, count = 0;
+
+	if (directory < 0)
+		return -1;
+	if (!is_own_file(files->filename))
+		return fail_unsafe(err, files->filename);
+	for (i = 0; i < 3; i++)
+		if (!is_written(directory, &contents[i]))
+			changed[count++] = contents[i];
+	return count > 0 ? file_write_all(directory, changed, count, err) : 0;
+}
+
 int
 compose_write(struct compose *compose, const char *name, const char *filename,
     const void *bytes, size_t length, mode_t mode, struct error *err)
@@ -375,11 +436,8 @@ compose_write(struct compose *compose, const char *name, const char *filename,
 
 	if (directory < 0)
 		return -1;
-	if (strchr(filename, '/') != NULL ||
-	    (strcmp(filename, METADATA_FILE) != 0 &&
-		strcmp(filename, ENVIRONMENT_FILE) != 0 && rank(filename) == 0))
-		return error_set(err, ERR_INVALID, "UNSAFE_PATH",
-		    "'%s' is no file of a deployment", filename);
+	if (!is_own_file(filename))
+		return fail_unsafe(err, filename);
 	return file_write(directory, filename, bytes, length, mode, err);
 }
 

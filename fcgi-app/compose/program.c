@@ -171,21 +171,36 @@ compose_check(struct compose *compose, const char *name, const char *text,
 	return 0;
 }
 
-/* Checks what is on disk now and writes the text that Compose is given. */
-static int
-write_checked(struct compose *compose, const char *name, struct error *err)
+/* No deployment's name has a dot in it. */
+static const char *
+checked_name(
+    const char *name, const struct compose_run *run, struct arena *arena)
 {
-	auto_arena struct arena arena = { 0 };
+	return arena_printf(
+	    arena, "%s%s.yml", name, run->candidate != NULL ? ".next" : "");
+}
+
+/*
+ * Checks what is on disk now, or is to come, and writes the text that Compose
+ * is given.
+ */
+static int
+write_checked(struct compose *compose, const char *name,
+    const struct compose_run *run, struct arena *arena, struct error *err)
+{
 	auto_buffer struct buffer text = BUFFER(NORMALISED_MAXIMUM);
 	auto_fd int directory = compose_open_directory(compose, name, err);
 	struct compose_files files;
 	struct document *document;
-	const char *filename = arena_printf(&arena, "%s.yml", name);
 
-	if (directory < 0 ||
-	    compose_read(compose, name, &arena, &files, err) < 0 ||
-	    compose_check(compose, name, files.compose, files.compose_length,
-		files.environment, &arena, &document, err) < 0 ||
+	if (directory < 0)
+		return -1;
+	if (run->candidate != NULL)
+		files = *run->candidate;
+	else if (compose_read(compose, name, arena, &files, err) < 0)
+		return -1;
+	if (compose_check(compose, name, files.compose, files.compose_length,
+		files.environment, arena, &document, err) < 0 ||
 	    document_check_paths(document, compose->policy, directory, err) <
 		0 ||
 	    document_normalise(document, &text, err) < 0)
@@ -193,8 +208,8 @@ write_checked(struct compose *compose, const char *name, struct error *err)
 	/* Without one Compose reads ".env" in the deployment's directory. */
 	if (file_write(compose->checked, EMPTY_FILE, "", 0, 0600, err) < 0)
 		return -1;
-	return file_write(compose->checked, filename, buffer_string(&text),
-	    text.length, 0600, err);
+	return file_write(compose->checked, checked_name(name, run, arena),
+	    buffer_string(&text), text.length, 0600, err);
 }
 
 /* What a run says: all of it for the job, the end of it for the error. */
@@ -384,7 +399,8 @@ build_arguments(struct compose *compose, const char *name,
 	argv[count++] = "--project-directory";
 	argv[count++] = arena_printf(arena, "%s/%s", compose->root_path, name);
 	argv[count++] = "--file";
-	argv[count++] = arena_printf(arena, "%s/%s.yml", state, name);
+	argv[count++] =
+	    arena_printf(arena, "%s/%s", state, checked_name(name, run, arena));
 	argv[count++] = "--project-name";
 	argv[count++] = run->project;
 	argv[count++] = "--env-file";
@@ -470,11 +486,17 @@ compose_run(struct compose *compose, const char *name,
     struct error *err)
 {
 	auto_arena struct arena arena = { 0 };
+	struct error ignored;
+	int failed;
 
 	if (!compose_name_is_valid(run->project))
 		return error_set(err, ERR_INTERNAL, NULL,
 		    "a project's name that is not valid");
-	if (write_checked(compose, name, err) < 0)
+	if (write_checked(compose, name, run, &arena, err) < 0)
 		return -1;
-	return run_program(compose, name, run, arguments, &arena, err);
+	failed = run_program(compose, name, run, arguments, &arena, err);
+	if (run->candidate != NULL)
+		file_remove_tree(compose->checked,
+		    checked_name(name, run, &arena), &ignored);
+	return failed;
 }
