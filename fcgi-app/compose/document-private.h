@@ -124,6 +124,11 @@ struct document {
 	size_t service_count;
 };
 
+/* The member of the service or of what it extends in the same document; NULL
+ * for none and for null. */
+const struct node *service_member(const struct document *document,
+    const struct node *service, const char *key);
+
 /* Fills services from the tree. */
 void document_list_services(struct document *document);
 

@@ -88,6 +88,7 @@ struct compose_service {
 	const char *name;
 	const char *image; /* "" for one that is only built */
 	bool has_build;
+	bool has_profiles; /* it runs only when one of them is asked for */
 	const char *const *ports; /* as written, long form as
 				     "published:target"; then "expose" */
 	size_t port_count;
@@ -98,6 +99,21 @@ struct compose_service {
 
 /* The services in the file's order, in the document's arena. */
 const struct compose_service *document_services(
+    const struct document *document, size_t *out_count);
+
+/* Ports of the host that a service takes for itself. */
+struct compose_host_port {
+	const char *service;
+	const char *address; /* IPv4 or IPv6, "" for all */
+	int port;
+	const char *protocol; /* tcp, udp, sctp */
+};
+
+/*
+ * Those that the document names, one by one; what is left to Docker to choose
+ * is not among them. Everything is in the document's arena.
+ */
+const struct compose_host_port *document_host_ports(
     const struct document *document, size_t *out_count);
 
 /* The service that answers for the deployment: the only one; else the one

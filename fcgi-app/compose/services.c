@@ -8,9 +8,8 @@
 
 #define EXTENDS_MAXIMUM 16
 
-/* The member of the service or of what it extends in the same document. */
-static const struct node *
-find_member(const struct document *document, const struct node *service,
+const struct node *
+service_member(const struct document *document, const struct node *service,
     const char *key)
 {
 	int hops;
@@ -72,8 +71,8 @@ list_ports(const struct document *document, const struct node *service,
     struct compose_service *out)
 {
 	const struct node *lists[] = {
-		find_member(document, service, "ports"),
-		find_member(document, service, "expose"),
+		service_member(document, service, "ports"),
+		service_member(document, service, "expose"),
 	};
 	const char **ports = arena_array(document->arena,
 	    sequence_length(lists[0]) + sequence_length(lists[1]) + 1,
@@ -98,7 +97,7 @@ static void
 list_networks(const struct document *document, const struct node *service,
     struct compose_service *out)
 {
-	const struct node *list = find_member(document, service, "networks");
+	const struct node *list = service_member(document, service, "networks");
 	const char **networks;
 	size_t i;
 
@@ -132,12 +131,15 @@ document_list_services(struct document *document)
 		struct compose_service *service =
 		    &document->services[document->service_count++];
 		const struct node *node = services->entries[i].value;
-		const struct node *image = find_member(document, node, "image");
+		const struct node *image =
+		    service_member(document, node, "image");
 
 		service->name = services->entries[i].key->text;
 		service->image = node_is_scalar(image) ? image->text : "";
 		service->has_build =
-		    find_member(document, node, "build") != NULL;
+		    service_member(document, node, "build") != NULL;
+		service->has_profiles = sequence_length(service_member(
+					    document, node, "profiles")) > 0;
 		list_ports(document, node, service);
 		list_networks(document, node, service);
 	}

@@ -1,0 +1,52 @@
+/*
+ * What may be asked of an update or a rollback: the members of the requests,
+ * which the agent decodes again.
+ */
+#ifndef COMPOSE_UPDATE_ARGUMENTS_H
+#define COMPOSE_UPDATE_ARGUMENTS_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "json/fields.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct update_arguments {
+	const char *compose_content;
+	const char *reason;
+	bool apply, deploy;                      /* two names for one thing */
+	int64_t settle_seconds, timeout_seconds; /* -1, 0: as configured */
+	struct json_object *probe;
+};
+#define UPDATE_ARGUMENTS             \
+	{                            \
+		.settle_seconds = -1 \
+	}
+extern const struct field update_argument_fields[];
+
+struct rollback_arguments {
+	int64_t revision; /* 0: the newest before that was healthy */
+	const char *reason;
+	int64_t settle_seconds, timeout_seconds; /* as above */
+	bool resume; /* the agent's own: ends what was interrupted */
+};
+#define ROLLBACK_ARGUMENTS           \
+	{                            \
+		.settle_seconds = -1 \
+	}
+extern const struct field rollback_argument_fields[];
+
+struct probe_arguments {
+	const char *path;
+	const char *service;   /* NULL: the primary one */
+	int64_t port;          /* 0: its first */
+	int64_t expect_status; /* 0: 200 to 399 */
+};
+extern const struct field probe_argument_fields[];
+
+/* Decodes a probe; NULL leaves *out as it is. */
+int probe_arguments_decode(struct json_object *probe, struct arena *arena,
+    struct probe_arguments *out, struct error *err);
+
+#endif
