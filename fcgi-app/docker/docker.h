@@ -219,6 +219,20 @@ struct docker_image {
 int docker_image_list(struct docker *docker, struct arena *arena,
     struct docker_image **out, size_t *out_count, struct error *err);
 
+/*
+ * The image that a valid reference, or an id, stands for; created_at and
+ * labels are left out. ERR_NOT_FOUND IMAGE_NOT_FOUND: it is not here.
+ */
+int docker_image_get(struct docker *docker, const char *image,
+    struct arena *arena, struct docker_image *out, struct error *err);
+
+/*
+ * Lets the reference's name and tag stand for the image, whatever it stood
+ * for before. id as above.
+ */
+int docker_image_tag(struct docker *docker, const char *id,
+    const struct docker_reference *reference, struct error *err);
+
 struct docker_image_use {
 	struct docker_image image;
 	int64_t shared_bytes; /* of its size, with other images; or 0 */

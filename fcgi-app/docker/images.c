@@ -116,6 +116,64 @@ docker_image_usage(struct docker *docker, struct arena *arena,
 	return 0;
 }
 
+static int
+check_image(const char *image, struct error *err)
+{
+	return docker_image_is_valid(image)
+		   ? 0
+		   : error_field(err, "id", "INVALID_IMAGE",
+			 "id must be an image's id, or " REFERENCE_EXPECTED);
+}
+
+int
+docker_image_get(struct docker *docker, const char *image, struct arena *arena,
+    struct docker_image *out, struct error *err)
+{
+	auto_buffer struct buffer path = BUFFER(1024);
+	struct docker_call call = {
+		.method = "GET",
+		.timeout_ms = READ_TIMEOUT_MS,
+		.noun = "image",
+		.id = image,
+		.is_reference = true,
+	};
+	struct json_object *row;
+
+	if (check_image(image, err) < 0)
+		return -1;
+	buffer_printf(&path, "/images/%s/json", image);
+	call.path = path.bytes;
+	if (docker_call_tree(
+		docker, &call, json_type_object, arena, &row, err) < 0)
+		return -1;
+	read_image(row, arena, out);
+	return 0;
+}
+
+int
+docker_image_tag(struct docker *docker, const char *id,
+    const struct docker_reference *reference, struct error *err)
+{
+	auto_buffer struct buffer path = BUFFER(2048);
+	auto_buffer struct buffer body = BUFFER(REFUSAL_MAXIMUM);
+	struct docker_call call = {
+		.method = "POST",
+		.timeout_ms = READ_TIMEOUT_MS,
+		.noun = "image",
+		.id = id,
+		.is_reference = true,
+	};
+
+	if (check_image(id, err) < 0)
+		return -1;
+	buffer_printf(&path, "/images/%s/tag?repo=", id);
+	docker_query_text(&path, reference->name);
+	buffer_text(&path, "&tag=");
+	docker_query_text(&path, reference->tag);
+	call.path = path.bytes;
+	return docker_call(docker, &call, &body, err);
+}
+
 /* The rows {"Untagged": …} or {"Deleted": …} of one kind. */
 static const char **
 read_removed(struct json_object *rows, const char *member, struct arena *arena,
@@ -149,9 +207,8 @@ docker_image_remove(struct docker *docker, const char *image, bool force,
 	};
 	struct json_object *rows;
 
-	if (!docker_image_is_valid(image))
-		return error_field(err, "id", "INVALID_IMAGE",
-		    "id must be an image's id, or " REFERENCE_EXPECTED);
+	if (check_image(image, err) < 0)
+		return -1;
 	buffer_printf(&path, "/images/%s?force=%d", image, force);
 	call.path = path.bytes;
 	if (docker_call_tree(
