@@ -27,6 +27,8 @@ static const char *const migrations[] = {
 	,
 #include "store/schema/006-versions.inc"
 	,
+#include "store/schema/007-revisions.inc"
+	,
 };
 #define SCHEMA_VERSION ((int)(sizeof migrations / sizeof migrations[0]))
 

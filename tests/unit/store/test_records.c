@@ -1,4 +1,4 @@
-/* What is kept in the database: keys, failed logins, jobs, revisions, mirror.
+/* What is kept in the database: keys, failed logins, jobs, mirror.
  */
 
 #include <setjmp.h>
@@ -12,7 +12,6 @@
 #include "store/jobs.h"
 #include "store/keys.h"
 #include "store/mirror.h"
-#include "store/revisions.h"
 #include "store/samples.h"
 #include "store/store.h"
 #include "store/throttle.h"
@@ -293,35 +292,6 @@ unfinished_jobs_are_interrupted_and_old_ones_forgotten(void **state)
 	    store_job_get(f->store, pending.id, &f->arena, &found, &f->err), 0);
 }
 
-static void
-revisions_count_for_each_deployment(void **state)
-{
-	struct fixture *f = *state;
-	struct revision revision = { .deployment = "a",
-		.filename = "docker-compose.yml",
-		.compose = "services: {}",
-		.actor = "key:x",
-		.job_id = "j" };
-	int64_t number;
-	int i;
-
-	for (i = 1; i <= REVISIONS_KEPT + 3; i++) {
-		assert_int_equal(
-		    store_revision_add(f->store, &revision, &number, &f->err),
-		    0);
-		assert_int_equal(number, i);
-	}
-	revision.deployment = "b";
-	assert_int_equal(
-	    store_revision_add(f->store, &revision, &number, &f->err), 0);
-	assert_int_equal(number, 1);
-	assert_int_equal(store_revisions_forget(f->store, "a", &f->err), 0);
-	revision.deployment = "a";
-	assert_int_equal(
-	    store_revision_add(f->store, &revision, &number, &f->err), 0);
-	assert_int_equal(number, 1);
-}
-
 static struct mirror_container
 container(const char *id, const char *project, const char *container_state)
 {
@@ -499,7 +469,6 @@ main(void)
 		TEST(a_job_goes_from_pending_to_its_end),
 		TEST(jobs_are_listed_by_filter_the_newest_first),
 		TEST(unfinished_jobs_are_interrupted_and_old_ones_forgotten),
-		TEST(revisions_count_for_each_deployment),
 		TEST(the_generation_grows_exactly_when_something_changes),
 		TEST(what_docker_no_longer_has_goes_for_one_project_or_for_all),
 		TEST(deployments_are_put_read_and_deleted),

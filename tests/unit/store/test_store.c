@@ -14,6 +14,7 @@
 #include "store/samples.h"
 #include "store/store.h"
 #include "store/throttle.h"
+#include "store/updates.h"
 #include "tests/unit/scratch.h"
 
 #include <fcntl.h>
@@ -279,7 +280,15 @@ one_connection_can_do_everything(void **state)
 		.networks = "[]",
 		.mounts = "[]",
 		.labels = "{}" };
-	struct revision revision = { "a", "f", "c", NULL, NULL, "x", "j" };
+	struct revision revision = { .deployment = "a",
+		.filename = "f",
+		.compose = "c",
+		.actor = "x",
+		.job_id = "j" },
+			*revisions;
+	struct update_record update = { .deployment = "a", .job_id = "j" },
+			     *updates;
+	const char **images;
 	struct sample sample = { .container_id = "c" }, *samples;
 	struct job job = { .kind = "k",
 		.subject = "a",
@@ -317,7 +326,22 @@ one_connection_can_do_everything(void **state)
 	    store, &filter, &f->arena, &jobs, &count, &total, err));
 	DO(store_jobs_interrupt(store, &f->arena, &jobs, &count, err));
 	DO(store_jobs_prune(store, 0, err));
-	DO(store_revision_add(store, &revision, &number, err));
+	DO(store_revision_add(store, &revision, err));
+	DO(store_revision_judge(store, "a", 1, REVISION_APPLIED, "[]", err));
+	DO(store_revision_make_current(store, "a", 1, err));
+	DO(store_revision_get(store, "a", 1, &f->arena, &revision, err));
+	DO(store_revision_current(
+	    store, "a", &f->arena, &revision, &found, err));
+	DO(store_revision_before(
+	    store, "a", 2, &f->arena, &revision, &found, err));
+	DO(store_revision_list(
+	    store, "a", 9, 0, &f->arena, &revisions, &count, &total, err));
+	DO(store_revision_images(store, 3, &f->arena, &images, &count, err));
+	DO(store_update_put(store, &update, err));
+	DO(store_update_phase(store, "a", UPDATE_BACK, err));
+	DO(store_update_find(store, "a", &f->arena, &update, &found, err));
+	DO(store_update_list(store, &f->arena, &updates, &count, err));
+	DO(store_update_remove(store, "a", err));
 	DO(store_revisions_forget(store, "a", err));
 	DO(store_begin(store, err));
 	DO(mirror_deployment_put(store, &deployment, &changed, err));
