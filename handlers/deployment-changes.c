@@ -1,5 +1,6 @@
 /* Changes of deployments that exist: checked here, done by the agent. */
 #include "compose/document.h"
+#include "compose/update-arguments.h"
 #include "handlers/deployments.h"
 #include "handlers/routes.h"
 #include "jobs/protocol.h"
@@ -21,23 +22,12 @@ deployment_change(struct request *request, struct reply *reply,
 	return change_run(request, reply, change, err);
 }
 
-struct update_input {
-	const char *compose_content;
-	bool apply;
-};
-
-static const struct field update_fields[] = {
-	TEXT_FIELD(struct update_input, compose_content, REQUIRED,
-	    COMPOSE_TEXT_MAXIMUM),
-	BOOL_FIELD(struct update_input, apply, OPTIONAL),
-	{ 0 },
-};
-
 static int
 update_deployment(
     struct request *request, struct reply *reply, struct error *err)
 {
-	struct update_input input = { 0 };
+	struct update_arguments input = UPDATE_ARGUMENTS;
+	struct probe_arguments probe;
 	struct document *document;
 	struct change change = { .kind = JOB_UPDATE,
 		.status = 200,
@@ -46,13 +36,12 @@ update_deployment(
 
 	/* The rest needs the environment, which only the agent may read. */
 	if (request_decode(request, &input, err) < 0 ||
+	    probe_arguments_decode(input.probe, request->arena, &probe, err) <
+		0 ||
 	    document_parse(input.compose_content, strlen(input.compose_content),
 		request->arena, &document, err) < 0)
 		return -1;
-	change.arguments = json_object_new_object();
-	json_put_text(
-	    change.arguments, "compose_content", input.compose_content);
-	json_put_boolean(change.arguments, "apply", input.apply);
+	change.arguments = fields_select(update_argument_fields, request->json);
 	return deployment_change(request, reply, &change, err);
 }
 
@@ -131,7 +120,7 @@ restart_deployment(
 
 const struct route deployment_change_routes[] = {
 	{ "PUT", "/deployments/:name", ROLE_OPERATOR, update_deployment,
-	    .body = update_fields, .body_required = true },
+	    .body = update_argument_fields, .body_required = true },
 	{ "DELETE", "/deployments/:name", ROLE_OPERATOR, delete_deployment },
 	{ "POST", "/deployments/:name/start", ROLE_OPERATOR, start_deployment,
 	    .body = start_fields },

@@ -19,6 +19,7 @@ const struct route *const route_tables[] = {
 	job_stream_routes,
 	network_routes,
 	registry_routes,
+	revision_routes,
 	setup_routes,
 	volume_routes,
 	NULL,

@@ -25,6 +25,7 @@ extern const struct route job_routes[];
 extern const struct route job_stream_routes[];
 extern const struct route network_routes[];
 extern const struct route registry_routes[];
+extern const struct route revision_routes[];
 extern const struct route setup_routes[];
 extern const struct route volume_routes[];
 

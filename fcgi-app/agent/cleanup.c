@@ -5,6 +5,7 @@
 #include "docker/docker.h"
 #include "docker/reference.h"
 #include "store/mirror.h"
+#include "store/revisions.h"
 #include "json/json.h"
 
 #include <string.h>
@@ -12,10 +13,15 @@
 #define USAGE_TRIES 50
 #define USAGE_PAUSE_MS 200
 
-/* Names in full that images must keep. */
+/* Revisions of each deployment that can be gone back to without a pull. */
+#define REVISIONS_WITH_IMAGES 3
+
+/* Names in full that images must keep, and images by their ids. */
 struct kept {
 	const char **names;
 	size_t count, allocated;
+	const char **ids;
+	size_t id_count, id_allocated;
 };
 
 static void
@@ -71,6 +77,53 @@ keep_deployments(struct run *run, struct kept *kept, struct error *err)
 			    &run->arena);
 	}
 	return 0;
+}
+
+static void
+keep_ids(struct kept *kept, const char *text, struct arena *arena)
+{
+	auto_json struct json_object *images = NULL;
+	struct error ignored;
+	size_t i;
+
+	if (json_parse_trusted(text, strlen(text), &images, &ignored) < 0 ||
+	    !json_object_is_type(images, json_type_array))
+		return;
+	for (i = 0; i < json_object_array_length(images); i++) {
+		const char *id = json_text(
+		    json_object_array_get_idx(images, i), "image_id");
+
+		if (id == NULL)
+			continue;
+		kept->ids = arena_grow(arena, kept->ids, kept->id_count,
+		    &kept->id_allocated, sizeof *kept->ids);
+		kept->ids[kept->id_count++] = arena_strdup(arena, id);
+	}
+}
+
+static int
+keep_revisions(struct run *run, struct kept *kept, struct error *err)
+{
+	const char **images;
+	size_t count, i;
+
+	if (store_revision_images(run->store, REVISIONS_WITH_IMAGES,
+		&run->arena, &images, &count, err) < 0)
+		return -1;
+	for (i = 0; i < count; i++)
+		keep_ids(kept, images[i], &run->arena);
+	return 0;
+}
+
+static bool
+has_kept_id(const struct kept *kept, const char *id)
+{
+	size_t i;
+
+	for (i = 0; i < kept->id_count; i++)
+		if (strcmp(kept->ids[i], id) == 0)
+			return true;
+	return false;
 }
 
 static bool
@@ -133,13 +186,15 @@ select_useless(struct run *run, struct docker_image_usage *usage, bool all,
 
 	if (docker_container_list(run->agent->docker, NULL, &run->arena,
 		&containers, &container_count, err) < 0 ||
-	    keep_deployments(run, &kept, err) < 0)
+	    keep_deployments(run, &kept, err) < 0 ||
+	    keep_revisions(run, &kept, err) < 0)
 		return -1;
 	for (i = 0; i < usage->count; i++) {
 		const struct docker_image *image = &usage->images[i].image;
 
 		if ((!all && image->tag_count > 0) ||
 		    is_used(image, containers, container_count) ||
+		    has_kept_id(&kept, image->id) ||
 		    has_kept_name(
 			&kept, image->tags, image->tag_count, &run->arena) ||
 		    has_kept_name(&kept, image->digests, image->digest_count,

@@ -3,6 +3,7 @@
 #include "agent/agent.h"
 #include "agent/deployment.h"
 #include "agent/project.h"
+#include "agent/revisions.h"
 #include "base/log.h"
 #include "compose/metadata.h"
 #include "jobs/protocol.h"
@@ -100,6 +101,7 @@ static int
 create_deployment(struct run *run, struct error *err)
 {
 	struct create_arguments arguments = { 0 };
+	struct deployment loaded;
 	struct error failure;
 	const char *project;
 	bool started = false;
@@ -107,6 +109,7 @@ create_deployment(struct run *run, struct error *err)
 	if (run_decode(run, create_fields, &arguments, err) < 0 ||
 	    write_new_deployment(run, &arguments, &project, err) < 0)
 		return -1;
+	revision_note_create(run);
 	run->result = json_object_new_object();
 	json_put_text(run->result, "name", run->subject);
 	if (arguments.auto_start) {
@@ -121,6 +124,8 @@ create_deployment(struct run *run, struct error *err)
 	} else {
 		json_put_text(run->result, "start_error", "");
 	}
+	if (started && deployment_load(run, &loaded, &failure) == 0)
+		revision_note_start(run, &loaded);
 	json_put_boolean(run->result, "auto_started", started);
 	json_put(run->result, "proxy_result", NULL);
 	deployment_refresh(run, project);
@@ -157,6 +162,8 @@ start_deployment(struct run *run, struct error *err)
 	    deployment_load_runnable(run, &loaded, err) < 0)
 		return -1;
 	failed = project_up(run, loaded.project, up_flags(&arguments), err);
+	if (!failed)
+		revision_note_start(run, &loaded);
 	deployment_refresh(run, loaded.project);
 	return failed;
 }
@@ -212,6 +219,8 @@ restart_deployment(struct run *run, struct error *err)
 	failed = flags == 0 && exists
 		     ? project_restart(run, loaded.project, err)
 		     : project_up(run, loaded.project, flags, err);
+	if (!failed && !(flags == 0 && exists))
+		revision_note_start(run, &loaded);
 	deployment_refresh(run, loaded.project);
 	return failed;
 }

@@ -21,7 +21,7 @@
 #include "agent/registries.h"
 #include "agent/samples.h"
 #include "agent/server.h"
-#include "agent/updates.h"
+#include "agent/update-jobs.h"
 #include "agent/upkeep.h"
 #include "agent/volumes.h"
 #include "base/arena.h"

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define LEFTOVER_PREFIX 13 /* twelve digits and '_' */
+#define COMPOSE_WORDS_MAXIMUM 32
 
 /* The output so far is on record while the job runs. */
 static void
@@ -34,7 +35,8 @@ run_program(struct run *run, struct compose_run *options,
 }
 
 static int
-run_compose(struct run *run, const char *project, struct buffer *output,
+run_compose_on(struct run *run, const char *project,
+    const struct compose_files *candidate, struct buffer *output,
     const char *const *arguments, struct error *err)
 {
 	struct compose_program program;
@@ -43,6 +45,7 @@ run_compose(struct run *run, const char *project, struct buffer *output,
 		.docker_socket = run->agent->settings->docker_socket,
 		.mark = run->agent->mark,
 		.project = project,
+		.candidate = candidate,
 		.timeout_ms = run->agent->settings->default_timeout_ms,
 		.cancel = run->cancel,
 		.output = output,
@@ -53,6 +56,13 @@ run_compose(struct run *run, const char *project, struct buffer *output,
 	if (agent_compose_program(run->agent, &program, err) < 0)
 		return -1;
 	return run_program(run, &options, arguments, err);
+}
+
+static int
+run_compose(struct run *run, const char *project, struct buffer *output,
+    const char *const *arguments, struct error *err)
+{
+	return run_compose_on(run, project, NULL, output, arguments, err);
 }
 
 #define COMPOSE(run, project, err, ...)               \
@@ -118,34 +128,99 @@ project_clear_leftovers(
 	return failed;
 }
 
-static int
-pull(struct run *run, const char *project, struct error *err)
+/* The arguments of a Compose run, one by one. */
+struct words {
+	const char *list[COMPOSE_WORDS_MAXIMUM + 1];
+	size_t count;
+};
+
+static void
+add_word(struct words *words, const char *word)
 {
+	if (words->count < COMPOSE_WORDS_MAXIMUM)
+		words->list[words->count++] = word;
+}
+
+static int
+pull_all(struct run *run, const char *project,
+    const struct compose_files *candidate, struct error *err)
+{
+	struct words words = { .list = { "pull" }, .count = 1 };
 	struct compose_program program;
 
 	if (agent_compose_program(run->agent, &program, err) < 0)
 		return -1;
 	/* Version 1 has no `up --pull`, and pulls only what has an image. */
-	return program.major >= 2
-		   ? COMPOSE(run, project, err, "pull", "--ignore-buildable")
-		   : COMPOSE(run, project, err, "pull");
+	if (program.major >= 2)
+		add_word(&words, "--ignore-buildable");
+	return run_compose_on(
+	    run, project, candidate, &run->output, words.list, err);
+}
+
+/* A run of Compose has room for so many names. */
+static int
+pull_services(struct run *run, const char *project,
+    const struct compose_files *candidate, const char *const *services,
+    struct error *err)
+{
+	while (*services != NULL) {
+		struct words words = { .list = { "pull" }, .count = 1 };
+
+		while (*services != NULL && words.count < COMPOSE_WORDS_MAXIMUM)
+			add_word(&words, *services++);
+		if (run_compose_on(run, project, candidate, &run->output,
+			words.list, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+build(struct run *run, const char *project,
+    const struct compose_files *candidate, bool no_cache, struct error *err)
+{
+	struct words words = { .list = { "build" }, .count = 1 };
+
+	if (no_cache)
+		add_word(&words, "--no-cache");
+	return run_compose_on(
+	    run, project, candidate, &run->output, words.list, err);
+}
+
+int
+project_prepare(struct run *run, const char *project,
+    const struct compose_files *candidate, unsigned int flags,
+    const char *const *services, struct error *err)
+{
+	if ((flags & UP_FRESH_PULL) &&
+	    pull_all(run, project, candidate, err) < 0)
+		return -1;
+	if (services != NULL &&
+	    pull_services(run, project, candidate, services, err) < 0)
+		return -1;
+	return flags & (UP_NO_CACHE | UP_BUILD)
+		   ? build(run, project, candidate, flags & UP_NO_CACHE, err)
+		   : 0;
 }
 
 int
 project_up(
     struct run *run, const char *project, unsigned int flags, struct error *err)
 {
-	if (project_clear_leftovers(run->agent, project, err) < 0)
-		return -1;
-	if ((flags & UP_FRESH_PULL) && pull(run, project, err) < 0)
-		return -1;
-	if ((flags & UP_NO_CACHE) &&
-	    COMPOSE(run, project, err, "build", "--no-cache") < 0)
+	if (project_clear_leftovers(run->agent, project, err) < 0 ||
+	    project_prepare(run, project, NULL, flags, NULL, err) < 0)
 		return -1;
 	return flags & UP_FORCE_RECREATE
 		   ? COMPOSE(run, project, err, "up", "-d", "--remove-orphans",
 			 "--force-recreate")
 		   : COMPOSE(run, project, err, "up", "-d", "--remove-orphans");
+}
+
+int
+project_create(struct run *run, const char *project, struct error *err)
+{
+	return COMPOSE(
+	    run, project, err, "up", "--no-start", "--remove-orphans");
 }
 
 int

@@ -9,6 +9,7 @@
 #define AGENT_PROJECT_H
 
 #include "agent/executor.h"
+#include "compose/compose.h"
 
 #include <stdbool.h>
 
@@ -16,11 +17,23 @@ enum up_flags {
 	UP_FORCE_RECREATE = 1,
 	UP_NO_CACHE = 2,   /* builds without cache first */
 	UP_FRESH_PULL = 4, /* pulls images even when they are there */
+	UP_BUILD = 8,      /* builds first, with what is cached */
 };
+
+/*
+ * Does what the flags want before containers are touched, pulls and builds,
+ * and pulls the images of the services (NULL-ended; NULL: none): for texts
+ * that are still to come, or NULL for what is on the disk.
+ */
+int project_prepare(struct run *run, const char *project,
+    const struct compose_files *candidate, unsigned int flags,
+    const char *const *services, struct error *err);
 
 /* Errors as compose_run() has them. */
 int project_up(struct run *run, const char *project, unsigned int flags,
     struct error *err);
+/* Makes what is missing or differs, and starts none of it. */
+int project_create(struct run *run, const char *project, struct error *err);
 int project_stop(struct run *run, const char *project, struct error *err);
 int project_restart(struct run *run, const char *project, struct error *err);
 /* Removes containers and networks; named volumes stay. */

@@ -1,25 +1,41 @@
 #include "agent/updates.h"
 
 #include "agent/agent.h"
+#include "agent/cause.h"
 #include "agent/deployment.h"
+#include "agent/going-back.h"
+#include "agent/ports.h"
 #include "agent/project.h"
+#include "agent/revision-images.h"
+#include "agent/revisions.h"
+#include "agent/settling.h"
+#include "base/clock.h"
+#include "base/log.h"
 #include "compose/metadata.h"
-#include "jobs/protocol.h"
+#include "settings/settings.h"
 #include "store/revisions.h"
-#include "json/fields.h"
+#include "store/store.h"
+#include "store/updates.h"
 
 #include <string.h>
 
-struct update_arguments {
-	const char *compose_content;
-	bool apply;
-};
-
-static const struct field update_fields[] = {
-	TEXT_FIELD(struct update_arguments, compose_content, REQUIRED,
-	    COMPOSE_TEXT_MAXIMUM),
-	BOOL_FIELD(struct update_arguments, apply, OPTIONAL),
-	{ 0 },
+/* One change under way; all of it is in the run's arena. */
+struct change {
+	struct run *run;
+	const struct update *options;
+	struct deployment before;
+	struct compose_files after;
+	struct document *document; /* of after, as the next two */
+	const char *project;
+	struct revision next;
+	struct revision disk; /* what was there */
+	struct revision back; /* what is gone back to: that, as a rule */
+	struct docker_container *containers; /* as they were */
+	size_t count;
+	enum update_before state;
+	bool disk_ran; /* what ran was what is on the disk */
+	bool touched;  /* containers may not be what they were */
+	struct json_object *cause;
 };
 
 static bool
@@ -41,24 +57,22 @@ has_service(const struct document *document, const char *name)
  * the file, which people write by hand too, is left alone.
  */
 static int
-follow_services(struct run *run, const struct deployment *before,
-    const struct document *document, struct error *err)
+follow_services(struct change *change, struct error *err)
 {
 	auto_json struct json_object *metadata = NULL;
 	auto_buffer struct buffer text = BUFFER(COMPOSE_TEXT_MAXIMUM);
 	const struct compose_service *primary =
-	    document_primary_service(document);
+	    document_primary_service(change->document);
 	struct json_object *networking;
-	const char *service;
+	const char *service, *before = change->after.metadata;
 	struct error ignored;
 
-	if (before->files.metadata == NULL || primary == NULL ||
-	    metadata_parse(before->files.metadata,
-		strlen(before->files.metadata), &metadata, &ignored) < 0)
+	if (before == NULL || primary == NULL ||
+	    metadata_parse(before, strlen(before), &metadata, &ignored) < 0)
 		return 0;
 	networking = json_member(metadata, "networking");
 	service = json_text(networking, "service");
-	if (service == NULL || has_service(document, service))
+	if (service == NULL || has_service(change->document, service))
 		return 0;
 	json_put_text(networking, "service", primary->name);
 	if (primary->container_port > 0)
@@ -66,92 +80,471 @@ follow_services(struct run *run, const struct deployment *before,
 		    networking, "container_port", primary->container_port);
 	if (metadata_format(metadata, &text, err) < 0)
 		return -1;
-	return compose_write(run->agent->compose, run->subject, "service.yml",
-	    text.bytes, text.length, 0644, err);
+	change->after.metadata =
+	    arena_strdup(&change->run->arena, buffer_string(&text));
+	return 0;
 }
 
-/* The files as they were become a revision before the new one is written. */
-static int
-write_update(struct run *run, const struct deployment *before,
-    const struct update *update, struct document **document,
-    int64_t *revision_number, struct error *err)
+static const char *
+choose(const char *new_text, const char *old_text)
 {
-	const char *content =
-	    update->compose != NULL ? update->compose : before->files.compose;
-	const char *environment = update->environment != NULL
-				      ? update->environment
-				      : before->files.environment;
-	struct compose *compose = run->agent->compose;
-	struct revision revision = {
+	return new_text != NULL ? new_text : old_text;
+}
+
+/* What the files are to say, and that it can run. */
+static int
+prepare_texts(struct change *change, struct error *err)
+{
+	const struct update *options = change->options;
+	const struct revision *exact = options->revision;
+	struct compose_files *after = &change->after;
+	struct run *run = change->run;
+
+	*after = change->before.files;
+	if (exact != NULL) {
+		*after = revision_files(exact);
+		after->filename = change->before.files.filename;
+	} else {
+		after->compose = choose(options->compose, after->compose);
+		after->environment =
+		    choose(options->environment, after->environment);
+		after->metadata = choose(options->metadata, after->metadata);
+	}
+	after->compose_length = strlen(after->compose);
+	if (compose_check(run->agent->compose, run->subject, after->compose,
+		after->compose_length, after->environment, &run->arena,
+		&change->document, err) < 0)
+		return -1;
+	if (options->probe.service != NULL &&
+	    !has_service(change->document, options->probe.service))
+		return error_field(err, "probe.service", "SERVICE_NOT_FOUND",
+		    "there is no service '%s' to probe",
+		    options->probe.service);
+	change->project = compose_project_name(change->document, run->subject);
+	return exact != NULL || options->metadata != NULL
+		   ? 0
+		   : follow_services(change, err);
+}
+
+static int
+load(struct change *change, struct error *err)
+{
+	struct run *run = change->run;
+
+	if (run->result == NULL)
+		run->result = json_object_new_object();
+	json_put_text(run->result, "name", run->subject);
+	if (deployment_load(run, &change->before, err) < 0 ||
+	    prepare_texts(change, err) < 0)
+		return -1;
+	change->next = (struct revision){
 		.deployment = run->subject,
-		.filename = before->files.filename,
-		.compose = before->files.compose,
-		.metadata = before->files.metadata,
-		.environment = before->files.environment,
+		.filename = change->after.filename,
+		.compose = change->after.compose,
+		.metadata = change->after.metadata,
+		.environment = change->after.environment,
 		.actor = run->actor,
+		.reason = change->options->reason,
 		.job_id = run->id,
+		.restores = change->options->revision != NULL
+				? change->options->revision->number
+				: 0,
+	};
+	return revision_of_disk(run, &change->before.files, &change->disk, err);
+}
+
+static enum update_before
+state_of(const struct docker_container *containers, size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (strcmp(containers[i].state, "running") == 0 ||
+		    strcmp(containers[i].state, "restarting") == 0 ||
+		    strcmp(containers[i].state, "paused") == 0)
+			return BEFORE_RUNNING;
+	return count > 0 ? BEFORE_STOPPED : BEFORE_ABSENT;
+}
+
+/* What an update that was interrupted began with is what counts. */
+static int
+inherit_state(struct change *change, struct error *err)
+{
+	struct run *run = change->run;
+	struct update_record record;
+	bool found;
+
+	if (store_update_find(run->store, run->subject, &run->arena, &record,
+		&found, err) < 0)
+		return -1;
+	if (found && record.before > change->state)
+		change->state = record.before;
+	return 0;
+}
+
+static int
+look_at_containers(struct change *change, struct error *err)
+{
+	struct run *run = change->run;
+	struct docker_container_filter filter = { .project =
+						      change->before.project };
+
+	if (docker_container_list(run->agent->docker, &filter, &run->arena,
+		&change->containers, &change->count, err) < 0)
+		return -1;
+	change->state = state_of(change->containers, change->count);
+	return inherit_state(change, err);
+}
+
+/*
+ * What is on the disk may never have run: it was only saved, or written by
+ * hand. Then the newest that did run is what has to run again.
+ */
+static int
+choose_back(struct change *change, struct error *err)
+{
+	struct run *run = change->run;
+	int64_t before =
+	    change->disk.number > 0 ? change->disk.number : INT64_MAX;
+	bool found = true;
+
+	change->back = change->disk;
+	if (change->state != BEFORE_RUNNING)
+		return 0;
+	change->disk_ran = change->disk.images != NULL ||
+			   !project_differs(run, change->before.project);
+	while (!change->disk_ran && found) {
+		struct revision older;
+
+		if (store_revision_before(run->store, run->subject, before,
+			&run->arena, &older, &found, err) < 0)
+			return -1;
+		if (found && older.state == REVISION_APPLIED) {
+			change->back = older;
+			break;
+		}
+		before = found ? older.number : before;
+	}
+	return 0;
+}
+
+/* Slow things that can fail, before anything is touched. */
+static int
+prepare_world(struct change *change, struct error *err)
+{
+	const struct update *options = change->options;
+	struct run *run = change->run;
+	const char *const *missing;
+
+	if (revision_images_missing(run, change->document, &missing, err) < 0 ||
+	    project_prepare(run, change->project, &change->after,
+		options->flags, missing, err) < 0 ||
+	    project_prepare(run, change->project, &change->after, 0,
+		options->pull, err) < 0)
+		return -1;
+	return ports_check(
+	    run->agent, change->document, change->before.project, err);
+}
+
+static void
+note_phase(struct run *run, const char *phase)
+{
+	struct json_object *progress = json_object_new_object();
+
+	json_put_text(progress, "phase", phase);
+	run_progress(run, progress, false);
+}
+
+/* What was on the disk, with what ran of it. */
+static int
+record_disk(struct change *change, struct error *err)
+{
+	struct run *run = change->run;
+	bool is_fine = change->disk_ran &&
+		       settling_looks_fine(change->containers, change->count);
+
+	if (revision_keep_disk(run, &change->disk, err) < 0)
+		return -1;
+	if (change->back.number == 0)
+		change->back.number = change->disk.number;
+	if (!change->disk_ran || change->disk.state == REVISION_APPLIED)
+		return 0;
+	if (change->disk.images == NULL)
+		change->disk.images = change->back.images =
+		    revision_images_describe(run, change->before.document,
+			change->containers, change->count);
+	return store_revision_judge(run->store, run->subject,
+	    change->disk.number, is_fine ? REVISION_APPLIED : REVISION_SAVED,
+	    change->disk.images, err);
+}
+
+static int
+record_all(struct change *change, struct error *err)
+{
+	struct update_record record = {
+		.deployment = change->run->subject,
+		.job_id = change->run->id,
+		.phase =
+		    change->options->apply ? UPDATE_CONTAINERS : UPDATE_FILES,
+		.before = change->state,
 	};
 
-	if (compose_check(compose, run->subject, content, strlen(content),
-		environment, &run->arena, document, err) < 0 ||
-	    store_revision_add(run->store, &revision, revision_number, err) < 0)
+	if (record_disk(change, err) < 0 ||
+	    store_revision_add(change->run->store, &change->next, err) < 0)
 		return -1;
-	if (update->environment != NULL &&
-	    compose_write(compose, run->subject, ".env.flatrun", environment,
-		strlen(environment), 0600, err) < 0)
+	record.revision = change->next.number;
+	record.back = change->back.number;
+	return store_update_put(change->run->store, &record, err);
+}
+
+/* From here on an agent that is killed is not the end of it. */
+static int
+begin_record(struct change *change, struct error *err)
+{
+	struct run *run = change->run;
+
+	if (store_begin(run->store, err) < 0)
 		return -1;
-	if (update->compose != NULL &&
-	    compose_write(compose, run->subject, before->files.filename,
-		content, strlen(content), 0644, err) < 0)
+	if (record_all(change, err) < 0) {
+		store_rollback(run->store);
 		return -1;
-	return update->metadata == NULL
-		   ? follow_services(run, before, *document, err)
-		   : compose_write(compose, run->subject, "service.yml",
-			 update->metadata, strlen(update->metadata), 0644, err);
+	}
+	json_put_integer(run->result, "revision", change->next.number);
+	return store_commit(run->store, err);
+}
+
+/* The end: which revision is on the disk, and what became of the new one. */
+static int
+end_record(struct change *change, enum revision_state state, const char *images,
+    int64_t current, struct error *err)
+{
+	struct run *run = change->run;
+
+	if (store_begin(run->store, err) < 0)
+		return -1;
+	if (store_revision_judge(run->store, run->subject, change->next.number,
+		state, images, err) < 0 ||
+	    store_revision_make_current(
+		run->store, run->subject, current, err) < 0 ||
+	    store_update_remove(run->store, run->subject, err) < 0) {
+		store_rollback(run->store);
+		return -1;
+	}
+	return store_commit(run->store, err);
+}
+
+static void
+tell(struct change *change, const char *outcome, bool needs_apply)
+{
+	struct json_object *result = change->run->result;
+
+	json_put_text(result, "outcome", outcome);
+	json_put_boolean(result, "needs_apply", needs_apply);
+	json_put_boolean(result, "applied", strcmp(outcome, "applied") == 0);
+	if (change->cause != NULL)
+		json_put(result, "cause", TAKE(change->cause));
+}
+
+/* Nothing but files, if that: they are as they were. */
+static int
+take_files_back(
+    struct change *change, const struct error *why, struct error *err)
+{
+	struct run *run = change->run;
+	struct error failure;
+
+	if (going_back_files(run->agent->compose, run->store, &change->back,
+		change->before.files.filename, &failure) < 0 ||
+	    end_record(change, REVISION_FAILED, NULL, change->back.number,
+		&failure) < 0)
+		log_error(LOG_ERROR, "cannot take a change back", &failure);
+	*err = *why;
+	return -1;
+}
+
+/* The files, all or none of them. */
+static int
+save(struct change *change, struct error *err)
+{
+	struct run *run = change->run;
+	struct error why;
+
+	change->back = change->disk;
+	if (begin_record(change, err) < 0)
+		return -1;
+	if (compose_replace(
+		run->agent->compose, run->subject, &change->after, &why) == 0)
+		return end_record(
+		    change, REVISION_SAVED, NULL, change->next.number, err);
+	return take_files_back(change, &why, err);
+}
+
+static int64_t
+settle_ms(const struct change *change)
+{
+	return change->options->settle_ms > 0
+		   ? change->options->settle_ms
+		   : change->run->agent->settings->deploy.settle_seconds * 1000;
+}
+
+static int64_t
+timeout_ms(const struct change *change)
+{
+	return change->options->timeout_ms > 0
+		   ? change->options->timeout_ms
+		   : change->run->agent->settings->deploy.health_timeout_ms;
+}
+
+static int
+bring_up(struct change *change, struct error *err)
+{
+	const struct update *options = change->options;
+	const struct revision *exact = options->revision;
+	struct run *run = change->run;
+	struct settling settling = {
+		.project = change->project,
+		.document = change->document,
+		.before = change->containers,
+		.before_count = change->count,
+		.since_ms = clock_monotonic_ms(),
+		.settle_ms = settle_ms(change),
+		.timeout_ms = timeout_ms(change),
+		.probe = options->probe,
+	};
+
+	if (compose_replace(
+		run->agent->compose, run->subject, &change->after, err) < 0)
+		return -1;
+	change->touched = true;
+	if ((exact != NULL &&
+		revision_images_restore(run, exact->images, err) < 0) ||
+	    project_up(run, change->project, options->flags & UP_FORCE_RECREATE,
+		err) < 0) {
+		change->cause = settling_explain(run, &settling, err);
+		return -1;
+	}
+	note_phase(run, "waiting");
+	return settling_wait(run, &settling, &change->cause, err);
+}
+
+/* It runs; without a record of that it would be taken back later. */
+static int
+conclude(struct change *change, struct error *err)
+{
+	struct run *run = change->run;
+	struct docker_container_filter filter = { .project = change->project };
+	struct docker_container *containers;
+	size_t count;
+
+	if (docker_container_list(run->agent->docker, &filter, &run->arena,
+		&containers, &count, err) < 0)
+		return -1;
+	return end_record(change, REVISION_APPLIED,
+	    revision_images_describe(run, change->document, containers, count),
+	    change->next.number, err);
+}
+
+static int
+put_back(struct change *change, struct json_object **cause, struct error *err)
+{
+	struct run *run = change->run;
+	struct going_back back = {
+		.revision = &change->back,
+		.project = change->project,
+		.before = change->state,
+		.containers = change->containers,
+		.count = change->count,
+		.settle_ms = settle_ms(change),
+		.timeout_ms = timeout_ms(change),
+	};
+
+	if (going_back_files(run->agent->compose, run->store, &change->back,
+		change->before.files.filename, err) < 0) {
+		*cause = cause_of_error(err);
+		return -1;
+	}
+	return going_back_containers(run, &back, cause, err);
+}
+
+/* why is what the new version failed of, and err what becomes of that. */
+static int
+go_back(struct change *change, const struct error *why, struct error *err)
+{
+	struct run *run = change->run;
+	struct json_object *cause = NULL;
+	struct error failure, ignored;
+	bool failed;
+
+	if (change->cause == NULL)
+		change->cause = cause_of_error(why);
+	note_phase(run, "going back");
+	failed = put_back(change, &cause, &failure) < 0;
+	json_put_integer(run->result, "restored_revision", change->back.number);
+	tell(change, failed ? "failed" : "rolled_back", failed);
+	if (cause != NULL)
+		json_put(run->result, "rollback_cause", cause);
+	/* The next agent goes on with it. */
+	if (failed && atomic_load(&run->agent->stopping))
+		return error_set(err, ERR_UNAVAILABLE, "JOB_INTERRUPTED",
+		    "the service stopped while the update was taken back");
+	if (end_record(change, REVISION_FAILED, NULL, change->back.number,
+		&ignored) < 0)
+		log_error(LOG_ERROR, "cannot record a rollback", &ignored);
+	if (failed)
+		return error_set(err, ERR_UPSTREAM, "ROLLBACK_FAILED",
+		    "%s; revision %lld, which was put back, does not run "
+		    "either: %s",
+		    error_public(why), (long long)change->back.number,
+		    error_public(&failure));
+	return error_set(err, ERR_UPSTREAM, "ROLLED_BACK",
+	    "%s; revision %lld was put back", error_public(why),
+	    (long long)change->back.number);
+}
+
+static int
+refuse(struct change *change, const struct error *why, struct error *err)
+{
+	change->cause = cause_of_error(why);
+	tell(change, "refused", false);
+	if (change->next.number > 0)
+		return take_files_back(change, why, err);
+	*err = *why;
+	return -1;
+}
+
+static int
+apply(struct change *change, struct error *err)
+{
+	struct run *run = change->run;
+	struct error why;
+
+	note_phase(run, "preparing");
+	if (look_at_containers(change, &why) < 0 ||
+	    choose_back(change, &why) < 0 || prepare_world(change, &why) < 0 ||
+	    begin_record(change, &why) < 0)
+		return refuse(change, &why, err);
+	note_phase(run, "starting");
+	if (bring_up(change, &why) == 0 && conclude(change, &why) == 0) {
+		tell(change, "applied", false);
+		return 0;
+	}
+	return change->touched ? go_back(change, &why, err)
+			       : refuse(change, &why, err);
 }
 
 int
 update_apply(struct run *run, const struct update *update, struct error *err)
 {
-	struct deployment before;
-	struct document *document;
-	const char *project;
-	int64_t revision;
-	bool needs_apply = false;
-	int failed = 0;
+	struct change change = { .run = run, .options = update };
+	int failed;
 
-	if (deployment_load(run, &before, err) < 0 ||
-	    write_update(run, &before, update, &document, &revision, err) < 0)
+	if (load(&change, err) < 0)
 		return -1;
-	project = compose_project_name(document, run->subject);
-	if (run->result == NULL)
-		run->result = json_object_new_object();
-	json_put_text(run->result, "name", run->subject);
-	json_put_integer(run->result, "revision", revision);
-	if (update->apply)
-		failed = project_up(run, project, update->flags, err);
-	deployment_refresh(run, project);
-	if (!update->apply || failed)
-		needs_apply = project_differs(run, project);
-	json_put_boolean(run->result, "needs_apply", needs_apply);
-	json_put_boolean(run->result, "applied", update->apply && !failed);
+	failed = update->apply ? apply(&change, err) : save(&change, err);
+	deployment_refresh(run, change.project);
+	if (strcmp(change.project, change.before.project) != 0)
+		deployment_refresh(run, change.before.project);
+	if (!failed && !update->apply)
+		tell(&change, "saved", project_differs(run, change.project));
 	return failed;
 }
-
-static int
-update_deployment(struct run *run, struct error *err)
-{
-	struct update_arguments arguments = { 0 };
-	struct update update = { 0 };
-
-	if (run_decode(run, update_fields, &arguments, err) < 0)
-		return -1;
-	update.compose = arguments.compose_content;
-	update.apply = arguments.apply;
-	return update_apply(run, &update, err);
-}
-
-const struct job_kind update_jobs[] = {
-	{ JOB_UPDATE, compose_name_is_valid, update_deployment },
-	{ 0 },
-};

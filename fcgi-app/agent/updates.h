@@ -21,18 +21,13 @@
 #define AGENT_UPDATES_H
 
 #include "agent/executor.h"
+#include "compose/update-arguments.h"
 
-extern const struct job_kind update_jobs[];
-
-/* An HTTP answer that the new version has to give before it counts. */
-struct update_probe {
-	const char *path;      /* "/health"; NULL: no probe */
-	const char *service;   /* NULL: the primary one */
-	int64_t port;          /* in the container; 0: its first */
-	int64_t expect_status; /* 0: 200 to 399 */
-};
+struct revision;
 
 struct update {
+	/* All files and the images of a revision; NULL: the texts below. */
+	const struct revision *revision;
 	/* New texts; NULL: it stays as it is on the disk. */
 	const char *compose;     /* the Compose file */
 	const char *environment; /* .env.flatrun */
@@ -46,7 +41,8 @@ struct update {
 	 * there; NULL: none, or with UP_FRESH_PULL all. */
 	const char *const *pull;
 	int64_t settle_ms, timeout_ms; /* 0: as configured */
-	struct update_probe probe;
+	/* An HTTP answer that the new version has to give; path NULL: none. */
+	struct probe_arguments probe;
 };
 
 /*
@@ -55,8 +51,8 @@ struct update {
  *
  * run->result gets "name", "revision" (the number of the new one), "outcome",
  * "applied", "needs_apply" and, where something was put back or is broken,
- * "restored_revision" and "cause": {"code", "message", "service",
- * "exit_code", "oom_killed", "health_output", "log_tail"}.
+ * "restored_revision" and "cause" (agent/cause.h); "rollback_cause" is why
+ * the old version does not run either.
  *
  *   outcome     error
  *   saved       -                          the files, without apply

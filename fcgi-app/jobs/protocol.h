@@ -49,6 +49,7 @@ void error_from_json(struct json_object *object, struct error *err);
 /* Kinds of jobs: "class.verb". */
 #define JOB_CREATE "deployment.create"
 #define JOB_UPDATE "deployment.update"
+#define JOB_ROLLBACK "deployment.rollback"
 #define JOB_START "deployment.start"
 #define JOB_STOP "deployment.stop"
 #define JOB_RESTART "deployment.restart"

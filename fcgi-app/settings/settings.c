@@ -74,6 +74,8 @@ set_defaults(struct settings *settings, const char *path)
 		.sample_interval_ms = 10 * 1000,
 		.check_interval_ms = 30 * 1000,
 		.resync_interval_ms = 2 * 60 * 1000,
+		.deploy.settle_seconds = 5,
+		.deploy.health_timeout_ms = 2 * 60 * 1000,
 		.policy = { .allow = no_texts, .bind_paths = no_texts },
 	};
 }

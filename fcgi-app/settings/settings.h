@@ -101,6 +101,11 @@ struct settings {
 	int64_t resync_interval_ms; /* health.resync_interval: 2m */
 
 	struct {
+		int64_t settle_seconds;    /* deploy.settle_seconds: 5 */
+		int64_t health_timeout_ms; /* deploy.health_timeout: 2m */
+	} deploy;
+
+	struct {
 		const char *const *allow;      /* compose.policy.allow */
 		const char *const *bind_paths; /* compose.policy.bind_paths */
 	} policy;

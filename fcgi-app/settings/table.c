@@ -197,6 +197,10 @@ const struct setting setting_table[] = {
 	DURATION("health.check_interval", check_interval_ms, 1000, DAY_MS),
 	UNUSED("health.metrics_retention", SETTING_DURATION),
 
+	INTEGER("deploy.settle_seconds", deploy.settle_seconds, 0, 600),
+	DURATION(
+	    "deploy.health_timeout", deploy.health_timeout_ms, 1000, 3600000),
+
 	TEXTS("compose.policy.allow", policy.allow, word_is_valid,
 	    "a key of a Compose service"),
 	TEXTS("compose.policy.bind_paths", policy.bind_paths, path_is_valid,

@@ -138,6 +138,8 @@ an_empty_file_gives_the_defaults(void **state)
 	assert_int_equal(settings->log_level, LOG_INFO);
 	assert_int_equal(settings->sample_interval_ms, 10000);
 	assert_int_equal(settings->resync_interval_ms, 120000);
+	assert_int_equal(settings->deploy.settle_seconds, 5);
+	assert_int_equal(settings->deploy.health_timeout_ms, 120000);
 	assert_null(settings->policy.allow[0]);
 	assert_null(settings->policy.bind_paths[0]);
 }

@@ -1,0 +1,142 @@
+#include "agent/revisions.h"
+
+#include "agent/agent.h"
+#include "agent/deployment.h"
+#include "agent/revision-images.h"
+#include "agent/settling.h"
+#include "base/log.h"
+#include "store/store.h"
+
+#include <string.h>
+
+#define FOUND_REASON "found on disk"
+
+static bool
+is_same_text(const char *left, const char *right)
+{
+	return left == right ||
+	       (left != NULL && right != NULL && strcmp(left, right) == 0);
+}
+
+bool
+revision_has_files(
+    const struct revision *revision, const struct compose_files *files)
+{
+	return is_same_text(revision->compose, files->compose) &&
+	       is_same_text(revision->metadata, files->metadata) &&
+	       is_same_text(revision->environment, files->environment);
+}
+
+struct compose_files
+revision_files(const struct revision *revision)
+{
+	return (struct compose_files){
+		.filename = revision->filename,
+		.compose = revision->compose,
+		.compose_length = strlen(revision->compose),
+		.metadata = revision->metadata,
+		.environment = revision->environment,
+	};
+}
+
+static struct revision
+make_revision(
+    struct run *run, const struct compose_files *files, const char *reason)
+{
+	return (struct revision){
+		.deployment = run->subject,
+		.filename = files->filename,
+		.compose = files->compose,
+		.metadata = files->metadata,
+		.environment = files->environment,
+		.actor = run->actor,
+		.reason = reason,
+		.job_id = run->id,
+	};
+}
+
+int
+revision_of_disk(struct run *run, const struct compose_files *files,
+    struct revision *out, struct error *err)
+{
+	bool found;
+
+	if (store_revision_current(
+		run->store, run->subject, &run->arena, out, &found, err) < 0)
+		return -1;
+	if (!found || !revision_has_files(out, files))
+		*out = make_revision(run, files, FOUND_REASON);
+	return 0;
+}
+
+int
+revision_keep_disk(struct run *run, struct revision *disk, struct error *err)
+{
+	if (disk->number == 0 && store_revision_add(run->store, disk, err) < 0)
+		return -1;
+	return store_revision_make_current(
+	    run->store, run->subject, disk->number, err);
+}
+
+/* The same in a transaction of its own, and judged by what runs now. */
+static int
+keep(struct run *run, struct revision *disk, enum revision_state state,
+    const char *images, struct error *err)
+{
+	if (store_begin(run->store, err) < 0)
+		return -1;
+	if (revision_keep_disk(run, disk, err) < 0 ||
+	    store_revision_judge(run->store, run->subject, disk->number, state,
+		images, err) < 0) {
+		store_rollback(run->store);
+		return -1;
+	}
+	return store_commit(run->store, err);
+}
+
+static int
+note_start(
+    struct run *run, const struct deployment *deployment, struct error *err)
+{
+	struct docker_container_filter filter = { .project =
+						      deployment->project };
+	struct docker_container *containers;
+	struct revision disk;
+	size_t count;
+	bool is_fine;
+
+	if (docker_container_list(run->agent->docker, &filter, &run->arena,
+		&containers, &count, err) < 0 ||
+	    revision_of_disk(run, &deployment->files, &disk, err) < 0)
+		return -1;
+	is_fine = disk.state == REVISION_APPLIED ||
+		  settling_looks_fine(containers, count);
+	return keep(run, &disk, is_fine ? REVISION_APPLIED : REVISION_SAVED,
+	    revision_images_describe(
+		run, deployment->document, containers, count),
+	    err);
+}
+
+void
+revision_note_start(struct run *run, const struct deployment *deployment)
+{
+	struct error err;
+
+	if (note_start(run, deployment, &err) < 0)
+		log_error(LOG_WARNING, "cannot record what was started", &err);
+}
+
+void
+revision_note_create(struct run *run)
+{
+	struct compose_files files;
+	struct revision first;
+	struct error err;
+
+	if (compose_read(run->agent->compose, run->subject, &run->arena, &files,
+		&err) < 0)
+		return;
+	first = make_revision(run, &files, "created");
+	if (keep(run, &first, REVISION_SAVED, NULL, &err) < 0)
+		log_error(LOG_WARNING, "cannot record a new deployment", &err);
+}
