@@ -94,7 +94,9 @@ start(const struct settings *settings, enum pool pool, const char *program,
 		"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8",
 		/* Many threads that mostly rest would each keep a cache of
 		 * freed memory; without it they are as fast. */
-		"GLIBC_TUNABLES=glibc.malloc.tcache_count=0", NULL
+		"GLIBC_TUNABLES=glibc.malloc.tcache_count=0",
+		/* It comes with libcurl, and nobody here uses it. */
+		"GNUTLS_NO_IMPLICIT_INIT=1", NULL
 	};
 	const char *group = find_nginx_group(settings, arena, err);
 	const char *const *command;

@@ -164,6 +164,9 @@ class Service:
         return {
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
             "FLATRUN_COMPOSE": self.compose,
+            # As in the agent's unit; the pools set them for themselves.
+            "GNUTLS_NO_IMPLICIT_INIT": "1",
+            "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0",
             "ASAN_OPTIONS": f"log_path={report}:detect_leaks=1",
             "UBSAN_OPTIONS": f"log_path={report}:print_stacktrace=1",
         }
