@@ -29,7 +29,7 @@ struct examination {
 	struct mirror_deployment deployment;
 	struct mirror_container *containers;
 	size_t container_count;
-	struct json_object *problems, *services;
+	struct json_object *problems, *services, *last_job;
 	/* Containers with a problem, and where their lines go. */
 	const char *troubled[CONTAINERS_MAXIMUM];
 	struct json_object *lines[CONTAINERS_MAXIMUM];
@@ -171,13 +171,11 @@ examine_check(struct examination *examination, struct error *err)
 
 /* The newest change, when it failed. */
 static int
-examine_last_job(struct examination *examination, struct json_object *data,
-    struct error *err)
+examine_last_job(struct examination *examination, struct error *err)
 {
 	struct job_filter filter = { .class_name = "deployment",
 		.subject = examination->deployment.name,
 		.limit = 1 };
-	struct json_object *rendered = NULL;
 	struct job *jobs;
 	size_t count;
 	int64_t total;
@@ -186,8 +184,8 @@ examine_last_job(struct examination *examination, struct json_object *data,
 		examination->arena, &jobs, &count, &total, err) < 0)
 		return -1;
 	if (count > 0)
-		rendered = job_render(&jobs[0], false, examination->arena);
-	json_put(data, "last_job", rendered);
+		examination->last_job =
+		    job_render(&jobs[0], false, examination->arena);
 	if (count > 0 && jobs[0].failed)
 		add_finding(examination, "warning", "JOB_FAILED", NULL,
 		    arena_printf(examination->arena, "the last %s failed: %s",
@@ -263,53 +261,76 @@ examine_docker(struct examination *examination, bool docker_up)
 	}
 }
 
+/* The members in the order in which people read them. */
+static void
+render(const struct examination *examination, const char *status,
+    struct json_object *data)
+{
+	bool healthy;
+	const char *summary = summarise(examination, status, &healthy);
+
+	json_put_text(data, "deployment", examination->deployment.name);
+	json_put_text(data, "status", status);
+	json_put_text(data, "health",
+	    strcmp(status, "unknown") == 0 ? status
+					   : examination->deployment.health);
+	json_put_boolean(data, "healthy", healthy);
+	json_put_text(data, "summary", summary);
+	json_put_text(data, "checked_at",
+	    clock_text_ms(examination->arena, clock_wall_ms()));
+	json_put(data, "problems", json_object_get(examination->problems));
+	json_put(data, "services", json_object_get(examination->services));
+	json_put(data, "last_job", json_object_get(examination->last_job));
+}
+
 static int
-fill(struct examination *examination, struct json_object *data,
+examine(struct examination *examination, struct json_object *data,
     struct error *err)
 {
 	struct heartbeat heartbeat;
-	const char *status, *summary;
-	bool healthy;
 
 	heartbeat_read(
 	    examination->request->app->settings->run_directory, &heartbeat);
 	examine_docker(examination, heartbeat.docker_up && !heartbeat.stale);
 	if (examine_check(examination, err) < 0 ||
-	    examine_last_job(examination, data, err) < 0)
+	    examine_last_job(examination, err) < 0)
 		return -1;
-	status = heartbeat.docker_up ? find_status(examination) : "unknown";
-	summary = summarise(examination, status, &healthy);
-	json_put_text(data, "deployment", examination->deployment.name);
-	json_put_text(data, "status", status);
-	json_put_text(data, "health",
-	    heartbeat.docker_up ? examination->deployment.health : "unknown");
-	json_put_boolean(data, "healthy", healthy);
-	json_put_text(data, "summary", summary);
-	json_put_text(data, "checked_at",
-	    clock_text_ms(examination->arena, clock_wall_ms()));
+	render(examination,
+	    heartbeat.docker_up ? find_status(examination) : "unknown", data);
 	return 0;
+}
+
+static int
+find(struct examination *examination, struct error *err)
+{
+	struct request *request = examination->request;
+
+	return deployment_find(request, &examination->deployment, err) < 0
+		   ? -1
+		   : mirror_container_list(request->store,
+			 examination->deployment.project, request->arena,
+			 &examination->containers,
+			 &examination->container_count, err);
 }
 
 static int
 get_diagnostics(struct request *request, struct reply *reply, struct error *err)
 {
 	struct examination examination = { .request = request,
-		.arena = request->arena };
-	auto_json struct json_object *data = json_object_new_object();
-	struct payload payload = { 0 };
+		.arena = request->arena,
+		.problems = json_object_new_array(),
+		.services = json_object_new_array() };
+	struct payload payload = { .data = json_object_new_object() };
+	int failed = find(&examination, err) < 0 ||
+		     examine(&examination, payload.data, err) < 0;
 
-	examination.problems = json_object_new_array();
-	examination.services = json_object_new_array();
-	json_put(data, "problems", examination.problems);
-	json_put(data, "services", examination.services);
-	if (deployment_find(request, &examination.deployment, err) < 0 ||
-	    mirror_container_list(request->store,
-		examination.deployment.project, request->arena,
-		&examination.containers, &examination.container_count,
-		err) < 0 ||
-	    fill(&examination, data, err) < 0)
+	json_object_put(examination.problems);
+	json_object_put(examination.services);
+	json_object_put(examination.last_job);
+	if (failed) {
+		json_object_put(payload.data);
 		return -1;
-	payload.data = TAKE(data);
+	}
 	return reply_payload(request, reply, 200, &payload);
 }
 

@@ -90,8 +90,8 @@ keep_ids(struct kept *kept, const char *text, struct arena *arena)
 	    !json_object_is_type(images, json_type_array))
 		return;
 	for (i = 0; i < json_object_array_length(images); i++) {
-		const char *id = json_text(
-		    json_object_array_get_idx(images, i), "image_id");
+		const char *id =
+		    json_text(json_object_array_get_idx(images, i), "image_id");
 
 		if (id == NULL)
 			continue;

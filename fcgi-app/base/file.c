@@ -171,8 +171,8 @@ file_write_all(int directory, const struct file_content *files, size_t count,
 	for (; staged < count && !failed; staged++)
 		failed = check_name(files[staged].name, err) < 0 ||
 			 (files[staged].bytes != NULL &&
-			     stage(directory, &files[staged],
-				 temporary[staged], err) < 0);
+			     stage(directory, &files[staged], temporary[staged],
+				 err) < 0);
 	for (; placed < count && !failed; placed++)
 		failed = take_place(
 		    directory, &files[placed], temporary[placed], err);

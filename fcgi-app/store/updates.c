@@ -29,8 +29,8 @@ find_name(const char *const *names, const unsigned char *wanted)
 }
 
 int
-store_update_put(struct store *store, const struct update_record *record,
-    struct error *err)
+store_update_put(
+    struct store *store, const struct update_record *record, struct error *err)
 {
 	sqlite3_stmt *statement;
 

@@ -34,8 +34,8 @@ struct update_record {
 };
 
 /* Takes the place of any that the deployment has. */
-int store_update_put(struct store *store, const struct update_record *record,
-    struct error *err);
+int store_update_put(
+    struct store *store, const struct update_record *record, struct error *err);
 int store_update_phase(struct store *store, const char *deployment,
     enum update_phase phase, struct error *err);
 int store_update_remove(
