@@ -21,4 +21,8 @@ struct compose {
 int compose_open_directory(
     struct compose *compose, const char *name, struct error *err);
 
+/* The variable that a line of .env.flatrun sets, in the arena; false: none. */
+bool compose_environment_line(struct arena *arena, const char *line,
+    size_t length, struct compose_variable *out);
+
 #endif

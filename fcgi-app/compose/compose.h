@@ -63,6 +63,23 @@ struct compose_files {
 int compose_read(struct compose *compose, const char *name, struct arena *arena,
     struct compose_files *out, struct error *err);
 
+/*
+ * Opens the directory of a deployment; *out_filename, in the arena, is the name
+ * of its Compose file. Errors as of compose_read(). The caller closes it.
+ */
+int compose_open_deployment(struct compose *compose, const char *name,
+    struct arena *arena, const char **out_filename, struct error *err);
+
+#define COMPOSE_METADATA_FILE "service.yml"
+#define COMPOSE_ENVIRONMENT_FILE ".env.flatrun"
+
+/*
+ * Whether the name, directly in the deployment's directory, is of a file with
+ * endpoints of its own: service.yml, .env.flatrun, and all that could be taken
+ * for the Compose file.
+ */
+bool compose_file_is_managed(const char *name);
+
 /* Names of all deployments, sorted, in the arena. */
 int compose_list(struct compose *compose, struct arena *arena,
     const char *const **out, size_t *out_count, struct error *err);
@@ -99,11 +116,41 @@ int compose_environment_parse(const char *text, struct arena *arena,
 int compose_environment_format(const struct compose_variable *variables,
     size_t count, struct buffer *out, struct error *err);
 
+/*
+ * The text of .env.flatrun with these variables in the place of its own: lines
+ * of variables that keep their value, comments and order stay; new ones come
+ * last. *out_text is in the arena. Errors as of compose_environment_format(),
+ * which also come of a name that is there twice.
+ */
+int compose_environment_edit(const char *text,
+    const struct compose_variable *variables, size_t count, struct arena *arena,
+    const char **out_text, struct error *err);
+
+/* What stands for the value of a secret. */
+#define COMPOSE_SECRET_MASK "********"
+/* Whether a variable looks like a secret: by its name (PASSWORD, TOKEN, KEY,
+ * …), or its value, an URL with a password or a private key. */
+bool compose_variable_is_secret(const char *name, const char *value);
+
 /* Writes a new deployment: staged, synced, renamed. ERR_CONFLICT
  * ALREADY_EXISTS. metadata and environment may be NULL. */
 int compose_create(struct compose *compose, const char *name, const char *text,
     size_t length, const char *metadata, const char *environment,
     struct error *err);
+
+/*
+ * What is made piece by piece: a directory or a file of any name in the
+ * staging area, that is emptied when the agent starts. The caller closes it.
+ */
+int compose_open_staging(struct compose *compose, struct error *err);
+/* Makes a directory there, 0755; out_name is its name, a random one. */
+#define COMPOSE_STAGED_SIZE 17
+int compose_stage(struct compose *compose, char out_name[COMPOSE_STAGED_SIZE],
+    struct error *err);
+/* The staged directory, synced by the caller, becomes a deployment.
+ * ERR_CONFLICT ALREADY_EXISTS. */
+int compose_publish(struct compose *compose, const char *staged,
+    const char *name, struct error *err);
 
 /* Replaces one file of the deployment; filename as compose_read() gave it. */
 int compose_write(struct compose *compose, const char *name,

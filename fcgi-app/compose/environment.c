@@ -1,6 +1,6 @@
 /* .env.flatrun: "KEY=value" lines. */
 #include "base/utf8.h"
-#include "compose/compose.h"
+#include "compose/compose-private.h"
 
 #include <string.h>
 
@@ -38,9 +38,8 @@ without_quotes(char *text)
 	return text + 1;
 }
 
-/* Gives false for a line that sets nothing a document could refer to. */
-static bool
-parse_line(struct arena *arena, const char *line, size_t length,
+bool
+compose_environment_line(struct arena *arena, const char *line, size_t length,
     struct compose_variable *out)
 {
 	const char *equals = memchr(line, '=', length);
@@ -76,7 +75,7 @@ compose_environment_parse(const char *text, struct arena *arena,
 		size_t length = strcspn(text, "\n");
 		struct compose_variable variable;
 
-		if (parse_line(arena, text, length, &variable)) {
+		if (compose_environment_line(arena, text, length, &variable)) {
 			if (count == VARIABLES_MAXIMUM)
 				return invalid(err, "more than 1000 variables");
 			if (strlen(variable.value) > VALUE_MAXIMUM)

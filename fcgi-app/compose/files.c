@@ -14,8 +14,6 @@
 #include <unistd.h>
 
 #define STATE_DIRECTORY ".flatrun"
-#define METADATA_FILE "service.yml"
-#define ENVIRONMENT_FILE ".env.flatrun"
 
 static int
 check_name(const char *name, struct error *err)
@@ -174,6 +172,15 @@ search_compose_file(int directory, struct arena *arena)
 	return best;
 }
 
+bool
+compose_file_is_managed(const char *name)
+{
+	return strchr(name, '/') == NULL &&
+	       (strcmp(name, COMPOSE_METADATA_FILE) == 0 ||
+		   strcmp(name, COMPOSE_ENVIRONMENT_FILE) == 0 ||
+		   rank(name) != 0);
+}
+
 static const char *
 find_compose_file(int directory, struct arena *arena)
 {
@@ -185,6 +192,20 @@ find_compose_file(int directory, struct arena *arena)
 		if (is_file(directory, usual[i]))
 			return usual[i];
 	return search_compose_file(directory, arena);
+}
+
+int
+compose_open_deployment(struct compose *compose, const char *name,
+    struct arena *arena, const char **out_filename, struct error *err)
+{
+	auto_fd int directory = compose_open_directory(compose, name, err);
+
+	if (directory < 0)
+		return -1;
+	*out_filename = find_compose_file(directory, arena);
+	if (*out_filename == NULL)
+		return fail_not_found(err, name);
+	return take_fd(&directory);
 }
 
 /* The text in the arena; *out is NULL when there is no such file. */
@@ -226,17 +247,17 @@ read_files(struct compose *compose, int directory, const char *name,
 		return -1;
 	out->compose = arena_strndup(arena, buffer_string(&text), text.length);
 	out->compose_length = text.length;
-	if (read_optional(directory, METADATA_FILE, METADATA_MAXIMUM, arena,
-		&out->metadata, err) < 0)
+	if (read_optional(directory, COMPOSE_METADATA_FILE, METADATA_MAXIMUM,
+		arena, &out->metadata, err) < 0)
 		return -1;
 	/* Workers may not read it: it is its owner's alone. */
 	if (compose->checked < 0) {
-		read_optional(directory, ENVIRONMENT_FILE, ENVIRONMENT_MAXIMUM,
-		    arena, &out->environment, &ignored);
+		read_optional(directory, COMPOSE_ENVIRONMENT_FILE,
+		    ENVIRONMENT_MAXIMUM, arena, &out->environment, &ignored);
 		return 0;
 	}
-	return read_optional(directory, ENVIRONMENT_FILE, ENVIRONMENT_MAXIMUM,
-	    arena, &out->environment, err);
+	return read_optional(directory, COMPOSE_ENVIRONMENT_FILE,
+	    ENVIRONMENT_MAXIMUM, arena, &out->environment, err);
 }
 
 int
@@ -323,14 +344,54 @@ write_files(int directory, const char *text, size_t length,
 	if (file_write(
 		directory, "docker-compose.yml", text, length, 0644, err) < 0)
 		return -1;
-	if (metadata != NULL && file_write(directory, METADATA_FILE, metadata,
-				    strlen(metadata), 0644, err) < 0)
+	if (metadata != NULL && file_write(directory, COMPOSE_METADATA_FILE,
+				    metadata, strlen(metadata), 0644, err) < 0)
 		return -1;
 	if (environment != NULL &&
-	    file_write(directory, ENVIRONMENT_FILE, environment,
+	    file_write(directory, COMPOSE_ENVIRONMENT_FILE, environment,
 		strlen(environment), 0600, err) < 0)
 		return -1;
 	return 0;
+}
+
+int
+compose_open_staging(struct compose *compose, struct error *err)
+{
+	return file_open(compose->staging, ".", O_RDONLY | O_DIRECTORY, 0, err);
+}
+
+int
+compose_stage(struct compose *compose, char out_name[COMPOSE_STAGED_SIZE],
+    struct error *err)
+{
+	auto_fd int directory = -1;
+
+	random_hex(out_name, COMPOSE_STAGED_SIZE - 1);
+	if (file_make_directory(compose->staging, out_name, 0755, err) < 0)
+		return -1;
+	directory = file_open(
+	    compose->staging, out_name, O_RDONLY | O_DIRECTORY, 0, err);
+	/* Not mkdir()'s mode: the umask has no say here. */
+	if (directory >= 0 && fchmod(directory, 0755) == 0)
+		return take_fd(&directory);
+	if (directory >= 0)
+		error_errno(err, "cannot create a directory");
+	unlinkat(compose->staging, out_name, AT_REMOVEDIR);
+	return -1;
+}
+
+int
+compose_publish(struct compose *compose, const char *staged, const char *name,
+    struct error *err)
+{
+	if (check_name(name, err) < 0)
+		return -1;
+	if (file_move(compose->staging, staged, compose->root, name, err) == 0)
+		return 0;
+	if (err->kind == ERR_CONFLICT)
+		error_set(err, ERR_CONFLICT, "ALREADY_EXISTS",
+		    "deployment '%s' exists already", name);
+	return -1;
 }
 
 int
@@ -338,42 +399,21 @@ compose_create(struct compose *compose, const char *name, const char *text,
     size_t length, const char *metadata, const char *environment,
     struct error *err)
 {
-	char staged[17];
+	char staged[COMPOSE_STAGED_SIZE];
 	struct error ignored;
 	auto_fd int directory = -1;
 
 	if (check_name(name, err) < 0)
 		return -1;
-	random_hex(staged, 16);
-	if (file_make_directory(compose->staging, staged, 0755, err) < 0)
+	directory = compose_stage(compose, staged, err);
+	if (directory < 0)
 		return -1;
-	directory =
-	    file_open(compose->staging, staged, O_RDONLY | O_DIRECTORY, 0, err);
-	/* Not mkdir()'s mode: the umask has no say here. */
-	if (directory >= 0 && fchmod(directory, 0755) < 0) {
-		error_errno(err, "cannot create '%s'", name);
-		file_remove_tree(compose->staging, staged, &ignored);
-		return -1;
-	}
-	if (directory >= 0 &&
-	    write_files(directory, text, length, metadata, environment, err) ==
+	if (write_files(directory, text, length, metadata, environment, err) ==
 		0 &&
-	    file_move(compose->staging, staged, compose->root, name, err) == 0)
+	    compose_publish(compose, staged, name, err) == 0)
 		return 0;
-	if (err->kind == ERR_CONFLICT)
-		error_set(err, ERR_CONFLICT, "ALREADY_EXISTS",
-		    "deployment '%s' exists already", name);
 	file_remove_tree(compose->staging, staged, &ignored);
 	return -1;
-}
-
-static bool
-is_own_file(const char *filename)
-{
-	return strchr(filename, '/') == NULL &&
-	       (strcmp(filename, METADATA_FILE) == 0 ||
-		   strcmp(filename, ENVIRONMENT_FILE) == 0 ||
-		   rank(filename) != 0);
 }
 
 static int
@@ -412,15 +452,15 @@ compose_replace(struct compose *compose, const char *name,
 	auto_fd int directory = compose_open_directory(compose, name, err);
 	const struct file_content contents[] = {
 		content_of(files->filename, files->compose, 0644),
-		content_of(METADATA_FILE, files->metadata, 0644),
-		content_of(ENVIRONMENT_FILE, files->environment, 0600),
+		content_of(COMPOSE_METADATA_FILE, files->metadata, 0644),
+		content_of(COMPOSE_ENVIRONMENT_FILE, files->environment, 0600),
 	};
 	struct file_content changed[3];
 	size_t i, count = 0;
 
 	if (directory < 0)
 		return -1;
-	if (!is_own_file(files->filename))
+	if (!compose_file_is_managed(files->filename))
 		return fail_unsafe(err, files->filename);
 	for (i = 0; i < 3; i++)
 		if (!is_written(directory, &contents[i]))
@@ -436,7 +476,7 @@ compose_write(struct compose *compose, const char *name, const char *filename,
 
 	if (directory < 0)
 		return -1;
-	if (!is_own_file(filename))
+	if (!compose_file_is_managed(filename))
 		return fail_unsafe(err, filename);
 	return file_write(directory, filename, bytes, length, mode, err);
 }
