@@ -9,8 +9,11 @@
 #include "agent/deployments.h"
 #include "agent/directories.h"
 #include "agent/edits.h"
+#include "agent/environment.h"
 #include "agent/exec.h"
 #include "agent/executor.h"
+#include "agent/file-jobs.h"
+#include "agent/files.h"
 #include "agent/gate.h"
 #include "agent/health.h"
 #include "agent/images.h"
@@ -58,6 +61,7 @@ struct parts {
 	struct settings *settings;
 	struct store *store;
 	struct gate *gate;
+	struct files *files;
 	struct directories *directories;
 	struct samples *samples;
 	struct health *health;
@@ -185,6 +189,8 @@ run_path(struct parts *parts, const char *name)
 
 static const struct job_kind *const job_tables[] = {
 	deployment_jobs,
+	environment_jobs,
+	file_jobs,
 	update_jobs,
 	edit_jobs,
 	container_jobs,
@@ -224,6 +230,7 @@ start_threads(struct parts *parts, struct error *err)
 	if (parts->heartbeat < 0)
 		return error_errno(err, "cannot write the heartbeat");
 	if (start_gate(parts, err) < 0 ||
+	    files_start(agent, &parts->files, err) < 0 ||
 	    mirror_start(agent, &agent->mirror, err) < 0 ||
 	    directories_start(agent, &parts->directories, err) < 0 ||
 	    samples_start(agent, &parts->samples, err) < 0 ||
@@ -263,6 +270,7 @@ stop(struct parts *parts)
 	samples_stop(parts->samples);
 	directories_stop(parts->directories);
 	mirror_stop(parts->agent.mirror);
+	files_stop(parts->files);
 	gate_stop(parts->gate);
 	signal(SIGTERM, SIG_IGN);
 	signal(SIGINT, SIG_IGN);

@@ -1,6 +1,7 @@
 #include "agent/upkeep.h"
 
 #include "agent/agent.h"
+#include "agent/uploads.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "settings/settings.h"
@@ -55,6 +56,7 @@ do_due(struct upkeep *upkeep, struct store *store)
 
 	if (now >= upkeep->checkpoint_at_ms) {
 		upkeep->checkpoint_at_ms = now + CHECKPOINT_MS;
+		uploads_tidy(upkeep->agent);
 		if (store_checkpoint(store, &err) < 0) {
 			log_error(LOG_WARNING, "cannot checkpoint", &err);
 			note_damage(upkeep->agent, &err);

@@ -24,8 +24,43 @@ send_all(int fd, const char *bytes, size_t length)
 	return 0;
 }
 
+/* It goes with the first byte. */
+static int
+send_head(int fd, const unsigned char *head, int passed)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = { .bytes = { 0 } };
+	struct iovec part = { .iov_base = (void *)(uintptr_t)head,
+		.iov_len = 1 };
+	struct msghdr message = { .msg_iov = &part,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof control.bytes };
+	struct cmsghdr *item = CMSG_FIRSTHDR(&message);
+	ssize_t sent;
+
+	item->cmsg_level = SOL_SOCKET;
+	item->cmsg_type = SCM_RIGHTS;
+	item->cmsg_len = CMSG_LEN(sizeof passed);
+	memcpy(CMSG_DATA(item), &passed, sizeof passed);
+	do
+		sent = sendmsg(fd, &message, MSG_NOSIGNAL);
+	while (sent < 0 && errno == EINTR);
+	return sent == 1 ? send_all(fd, (const char *)head + 1, HEAD_SIZE - 1)
+			 : -1;
+}
+
 int
 frame_send(int fd, struct json_object *object, struct error *err)
+{
+	return frame_send_descriptor(fd, object, -1, err);
+}
+
+int
+frame_send_descriptor(
+    int fd, struct json_object *object, int passed, struct error *err)
 {
 	size_t length;
 	const char *text = json_serialize(object, &length);
@@ -36,7 +71,8 @@ frame_send(int fd, struct json_object *object, struct error *err)
 	if (length > FRAME_MAXIMUM)
 		return error_set(
 		    err, ERR_TOO_LARGE, NULL, "the change is too large");
-	if (send_all(fd, (const char *)head, sizeof head) < 0 ||
+	if ((passed < 0 ? send_all(fd, (const char *)head, sizeof head)
+			: send_head(fd, head, passed)) < 0 ||
 	    send_all(fd, text, length) < 0) {
 		error_set(err, ERR_UNAVAILABLE, "AGENT_UNAVAILABLE",
 		    "the agent does not answer");

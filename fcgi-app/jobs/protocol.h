@@ -36,6 +36,10 @@
 /* Sends an object as one frame on a blocking socket with a send timeout. */
 int frame_send(int fd, struct json_object *object, struct error *err);
 
+/* The same with a descriptor that the other side gets, too; -1: none. */
+int frame_send_descriptor(
+    int fd, struct json_object *object, int passed, struct error *err);
+
 /*
  * Takes a complete frame off the front of received bytes. *out is NULL when
  * more bytes are needed; ERR_INVALID for what is no frame.
@@ -47,6 +51,16 @@ struct json_object *error_to_json(const struct error *err);
 void error_from_json(struct json_object *object, struct error *err);
 
 /* Kinds of jobs: "class.verb". */
+#define JOB_COPY "deployment.copy"
+#define JOB_DELETE_FILE "deployment.delete_file"
+#define JOB_ENVIRONMENT "deployment.environment"
+#define JOB_IMPORT "deployment.import" /* a new one, from an archive */
+#define JOB_MAKE_DIRECTORY "deployment.make_directory"
+#define JOB_METADATA "deployment.metadata"
+#define JOB_PERMISSIONS "deployment.permissions"
+#define JOB_PUSH_FILES "deployment.push_files"
+#define JOB_TOUCH_FILE "deployment.touch_file"
+#define JOB_WRITE_FILE "deployment.write_file"
 #define JOB_CREATE "deployment.create"
 #define JOB_UPDATE "deployment.update"
 #define JOB_ROLLBACK "deployment.rollback"

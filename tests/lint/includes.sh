@@ -24,7 +24,7 @@ allowed_folders() {
 		echo 'base json settings store archive docker compose proxy' \
 			'templates' \
 			'certificates databases infrastructure system' \
-			'jobs/protocol.h jobs/heartbeat.h'
+			'jobs/files.h jobs/protocol.h jobs/heartbeat.h'
 		;;
 	admin) echo 'base json settings store' ;;
 	handlers)
