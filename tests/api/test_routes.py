@@ -17,6 +17,13 @@ ROUTES = [
     ("GET", "/deployments/some-name/logs?follow=true"),
     ("GET", "/deployments/some-name/stats"),
     ("GET", "/deployments/some-name/compose"),
+    ("GET", "/deployments/some-name/env"),
+    ("PUT", "/deployments/some-name/env"),
+    ("PUT", "/deployments/some-name/metadata"),
+    ("GET", "/deployments/some-name/files"),
+    ("GET", "/deployments/some-name/files/a/b"),
+    ("GET", "/deployments/some-name/files-info"),
+    ("GET", "/deployments/some-name/archive"),
     ("PUT", "/deployments/some-name/services/some-service/image"),
     ("POST", "/compose/update"),
     ("GET", "/deployments/some-name/diagnostics"),
@@ -139,6 +146,7 @@ def test_what_is_not_there_is_404(api, method, path):
     if method == "PUT":
         content = {
             "compose_content": "services: {app: {image: x}}", "image": "x",
+            "env_vars": [], "type": "web",
         }
     if "connect" in path:
         content = {"container": "some-name"}
