@@ -65,6 +65,26 @@ copy_collection(struct arena *arena, const struct node *node)
 	return copy;
 }
 
+static int
+rename_key(struct rename *rename, struct entry *entry, bool elsewhere)
+{
+	if (!is_named(rename, entry->key))
+		return 0;
+	if (rename_scalar(rename, entry->key, elsewhere || entry->merged,
+		&entry->key) < 0)
+		return -1;
+	entry->hash = key_hash(entry->key->text, entry->key->length);
+	return 0;
+}
+
+static int
+rename_item(struct rename *rename, struct node **item, bool elsewhere)
+{
+	return is_named(rename, *item) ? rename_scalar(rename, *item,
+					     elsewhere || (*item)->copied, item)
+				       : 0;
+}
+
 /* The key of a mapping, or items of a list; *list is then a changed copy. */
 static int
 rename_in_list(struct rename *rename, struct node **list, bool elsewhere)
@@ -77,23 +97,11 @@ rename_in_list(struct rename *rename, struct node **list, bool elsewhere)
 		return 0;
 	elsewhere |= (*list)->copied;
 	copy = copy_collection(rename->source->arena, *list);
-	for (i = 0; i < copy->count; i++) {
-		struct entry *entry = &copy->entries[i];
-
-		if (copy->type == NODE_SEQUENCE) {
-			if (is_named(rename, copy->items[i]) &&
-			    rename_scalar(rename, copy->items[i],
-				elsewhere || copy->items[i]->copied,
-				&copy->items[i]) < 0)
-				return -1;
-		} else if (is_named(rename, entry->key)) {
-			if (rename_scalar(rename, entry->key,
-				elsewhere || entry->merged, &entry->key) < 0)
-				return -1;
-			entry->hash =
-			    key_hash(entry->key->text, entry->key->length);
-		}
-	}
+	for (i = 0; i < copy->count; i++)
+		if (copy->type == NODE_SEQUENCE
+			? rename_item(rename, &copy->items[i], elsewhere) < 0
+			: rename_key(rename, &copy->entries[i], elsewhere) < 0)
+			return -1;
 	*list = copy;
 	return 0;
 }
