@@ -4,6 +4,7 @@
 #include "compose/compose.h"
 #include "http/etag.h"
 #include "jobs/jobs.h"
+#include "jobs/protocol.h"
 #include "jobs/render.h"
 #include "settings/settings.h"
 
@@ -105,6 +106,19 @@ parse_answer(struct json_object *answer)
 	};
 }
 
+static bool
+is_about_deployment(const struct change *change)
+{
+	return strncmp(change->kind, "deployment.", 11) == 0;
+}
+
+static int
+fail_not_planned(struct error *err, const char *field)
+{
+	return error_field(err, field, "PLAN_NOT_SUPPORTED",
+	    "there are no plans of this change");
+}
+
 /* What the client wants to be true of the deployment before its change. */
 static int
 read_conditions(const struct request *request, const struct change *change,
@@ -113,7 +127,7 @@ read_conditions(const struct request *request, const struct change *change,
 	auto_json struct json_object *conditions = json_object_new_object();
 	struct json_object *list;
 
-	if (strncmp(change->kind, "deployment.", 11) != 0)
+	if (!is_about_deployment(change))
 		return 0;
 	if (request->if_match != NULL) {
 		if (etag_versions("If-Match", request->if_match, &list, err) <
@@ -132,36 +146,95 @@ read_conditions(const struct request *request, const struct change *change,
 	return 0;
 }
 
+static bool
+is_plan_id(const char *text)
+{
+	return strlen(text) == 32 && strspn(text, "0123456789abcdef") == 32;
+}
+
+/* The plan that the client has seen, as one more condition. */
+static int
+read_plan_id(const struct request *request, const struct change *change,
+    struct json_object **conditions, struct error *err)
+{
+	const char *plan_id = request_query(request, "plan_id");
+
+	if (plan_id == NULL)
+		return 0;
+	if (!is_plan_id(plan_id))
+		return error_field(err, "plan_id", NULL,
+		    "plan_id must be 32 hexadecimal digits");
+	if (!is_about_deployment(change))
+		return fail_not_planned(err, "plan_id");
+	if (*conditions == NULL)
+		*conditions = json_object_new_object();
+	json_put_text(*conditions, "plan_id", plan_id);
+	return 0;
+}
+
+/* With ?plan=true the job is to say what the change would do. */
+static int
+turn_into_plan(const struct request *request, struct change *change,
+    struct json_object **arguments, struct error *err)
+{
+	struct json_object *planned;
+	bool wanted;
+
+	if (request_query_boolean(request, "plan", false, &wanted, err) < 0)
+		return -1;
+	if (!wanted)
+		return 0;
+	if (!is_about_deployment(change))
+		return fail_not_planned(err, "plan");
+	if (request_query(request, "plan_id") != NULL)
+		return error_field(err, "plan_id", NULL,
+		    "a change is planned, or done as planned");
+	planned = json_object_new_object();
+	json_put_text(planned, "kind", change->kind);
+	json_put(planned, "arguments",
+	    *arguments != NULL ? TAKE(*arguments) : json_object_new_object());
+	*arguments = planned;
+	change->kind = JOB_PLAN;
+	change->status = 200;
+	change->message = "Planned: nothing was changed";
+	change->output_name = NULL;
+	return 0;
+}
+
 int
 change_run(struct request *request, struct reply *reply,
-    const struct change *change, struct error *err)
+    const struct change *given, struct error *err)
 {
-	auto_json struct json_object *arguments = change->arguments;
-	auto_json struct json_object *answer = format_answer(change);
+	struct change change = *given;
+	auto_json struct json_object *arguments = change.arguments;
 	auto_json struct json_object *conditions = NULL;
+	auto_json struct json_object *answer = NULL;
 	struct job_request job_request = {
-		.kind = change->kind,
-		.subject = change->subject,
+		.subject = change.subject,
 		.actor = request->identity.actor,
 		.request_id = request->id,
 		.idempotency_key = request->idempotency_key,
 		.fingerprint = request->fingerprint,
-		.answer = json_serialize(answer, NULL),
-		.arguments = arguments,
 	};
 	int64_t wait_ms = request_wait_ms(
 	    request, request->app->settings->api.wait_seconds * 1000);
 	struct job job;
 
-	if (read_conditions(request, change, &conditions, err) < 0)
+	if (read_conditions(request, &change, &conditions, err) < 0 ||
+	    read_plan_id(request, &change, &conditions, err) < 0 ||
+	    turn_into_plan(request, &change, &arguments, err) < 0)
 		return -1;
+	answer = format_answer(&change);
+	job_request.kind = change.kind;
+	job_request.answer = json_serialize(answer, NULL);
+	job_request.arguments = arguments;
 	job_request.conditions = conditions;
 	if (jobs_run(request->app->jobs, request->store, &job_request, wait_ms,
 		request->arena, &job, err) < 0)
 		return -1;
 	return job.status < JOB_SUCCEEDED
-		   ? answer_unfinished(request, reply, change, &job)
-		   : answer_finished(request, reply, change, &job, err);
+		   ? answer_unfinished(request, reply, &change, &job)
+		   : answer_finished(request, reply, &change, &job, err);
 }
 
 int

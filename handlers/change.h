@@ -26,8 +26,9 @@ struct change {
 /*
  * The members of the job's result are in the answer, also in that of a failed
  * one. If-Match and If-None-Match are looked at by the job, for changes of
- * deployments. A request with an Idempotency-Key is answered from the job that
- * it was the first time.
+ * deployments; with ?plan=true the answer is 200 with what would be done, and
+ * with ?plan_id=… it is done only if that still holds. A request with an
+ * Idempotency-Key is answered from the job that it was the first time.
  */
 int change_run(struct request *request, struct reply *reply,
     const struct change *change, struct error *err);

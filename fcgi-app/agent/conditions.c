@@ -1,23 +1,11 @@
 #include "agent/conditions.h"
 
 #include "agent/agent.h"
+#include "agent/plan.h"
+#include "agent/version.h"
 #include "compose/compose.h"
 
 #include <string.h>
-
-void
-conditions_version(const struct agent *agent, const struct compose_files *files,
-    char out[SEAL_TEXT_SIZE])
-{
-	auto_buffer struct buffer sealed = BUFFER(SEAL_MAXIMUM);
-
-	seal_add(&sealed, "files");
-	seal_add(&sealed, files->filename);
-	seal_add(&sealed, files->compose);
-	seal_add(&sealed, files->metadata);
-	seal_add(&sealed, files->environment);
-	seal_finish(&agent->seal_key, &sealed, out);
-}
 
 /* Whether the version is in the list, or the list is "*". */
 static bool
@@ -60,7 +48,7 @@ check_versions(struct run *run, struct json_object *match,
 
 	if (compose_read(run->agent->compose, run->subject, &run->arena, &files,
 		err) == 0) {
-		conditions_version(run->agent, &files, text);
+		version_of_files(run->agent, &files, text);
 		version = text;
 	} else if (err->kind != ERR_NOT_FOUND) {
 		return -1;
@@ -87,6 +75,7 @@ conditions_check(
     struct run *run, const struct job_kind *kind, struct error *err)
 {
 	struct json_object *match, *none;
+	const char *plan_id;
 
 	if (run->conditions == NULL)
 		return 0;
@@ -96,7 +85,9 @@ conditions_check(
 	if (read_list(run->conditions, "if_match", &match, err) < 0 ||
 	    read_list(run->conditions, "if_none_match", &none, err) < 0)
 		return -1;
-	return match != NULL || none != NULL
-		   ? check_versions(run, match, none, err)
-		   : 0;
+	if ((match != NULL || none != NULL) &&
+	    check_versions(run, match, none, err) < 0)
+		return -1;
+	plan_id = json_text(run->conditions, "plan_id");
+	return plan_id != NULL ? plan_verify(run, kind, plan_id, err) : 0;
 }

@@ -7,17 +7,6 @@
 #define AGENT_CONDITIONS_H
 
 #include "agent/executor.h"
-#include "agent/seal.h"
-
-struct agent;
-struct compose_files;
-
-/*
- * The version of a deployment's files: another one whenever the Compose file,
- * service.yml or .env.flatrun is. Nothing can be told from it.
- */
-void conditions_version(const struct agent *agent,
-    const struct compose_files *files, char out[SEAL_TEXT_SIZE]);
 
 /*
  * The guard of executor_guard(): run->conditions is what the worker sent, as

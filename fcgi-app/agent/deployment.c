@@ -55,6 +55,8 @@ deployment_refresh(struct run *run, const char *project)
 {
 	struct error err;
 
+	if (run->plan != NULL)
+		return;
 	if (directories_refresh(run->agent, run->store, run->subject, &err) < 0)
 		log_error(LOG_WARNING, "cannot refresh a deployment", &err);
 	if (mirror_refresh_project(

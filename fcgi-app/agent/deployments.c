@@ -2,6 +2,7 @@
 
 #include "agent/agent.h"
 #include "agent/deployment.h"
+#include "agent/plan.h"
 #include "agent/project.h"
 #include "agent/revisions.h"
 #include "base/log.h"
@@ -57,6 +58,27 @@ check_new_document(struct run *run, const struct create_arguments *arguments,
 }
 
 static int
+plan_create(struct run *run, const char *text, const char *metadata,
+    const char *environment, struct error *err)
+{
+	struct compose_files there;
+	struct error failure;
+	const struct compose_files after = {
+		.filename = "docker-compose.yml",
+		.compose = arena_strdup(&run->arena, text),
+		.compose_length = strlen(text),
+		.metadata = arena_strdup(&run->arena, metadata),
+		.environment = arena_strdup(&run->arena, environment),
+	};
+
+	if (compose_read(run->agent->compose, run->subject, &run->arena, &there,
+		&failure) == 0)
+		return error_set(err, ERR_CONFLICT, "ALREADY_EXISTS",
+		    "deployment '%s' exists already", run->subject);
+	return plan_files(run, &after);
+}
+
+static int
 write_new_deployment(struct run *run, const struct create_arguments *arguments,
     const char **out_project, struct error *err)
 {
@@ -89,6 +111,9 @@ write_new_deployment(struct run *run, const struct create_arguments *arguments,
 	if (metadata_format(stored, &metadata, err) < 0)
 		return -1;
 	*out_project = compose_project_name(document, run->subject);
+	if (run->plan != NULL)
+		return plan_create(run, buffer_string(&text),
+		    buffer_string(&metadata), environment_text, err);
 	return compose_create(run->agent->compose, run->subject, text.bytes,
 	    text.length, buffer_string(&metadata), environment_text, err);
 }
@@ -109,6 +134,9 @@ create_deployment(struct run *run, struct error *err)
 	if (run_decode(run, create_fields, &arguments, err) < 0 ||
 	    write_new_deployment(run, &arguments, &project, err) < 0)
 		return -1;
+	if (run->plan != NULL)
+		return arguments.auto_start ? project_up(run, project, 0, err)
+					    : 0;
 	revision_note_create(run);
 	run->result = json_object_new_object();
 	json_put_text(run->result, "name", run->subject);
@@ -253,6 +281,8 @@ delete_deployment(struct run *run, struct error *err)
 		deployment_refresh(run, loaded.project);
 		return -1;
 	}
+	if (run->plan != NULL)
+		return plan_files(run, NULL);
 	if (arguments.delete_vhost &&
 	    proxy_remove_vhost(run->agent->settings->nginx.vhost_directory,
 		run->agent->settings->nginx.pid_file, run->subject, &removed,
@@ -268,10 +298,14 @@ delete_deployment(struct run *run, struct error *err)
 }
 
 const struct job_kind deployment_jobs[] = {
-	{ JOB_CREATE, compose_name_is_valid, create_deployment },
-	{ JOB_START, compose_name_is_valid, start_deployment },
-	{ JOB_STOP, compose_name_is_valid, stop_deployment },
-	{ JOB_RESTART, compose_name_is_valid, restart_deployment },
-	{ JOB_DELETE, compose_name_is_valid, delete_deployment },
+	{ JOB_CREATE, compose_name_is_valid, create_deployment,
+	    .plannable = true },
+	{ JOB_START, compose_name_is_valid, start_deployment,
+	    .plannable = true },
+	{ JOB_STOP, compose_name_is_valid, stop_deployment, .plannable = true },
+	{ JOB_RESTART, compose_name_is_valid, restart_deployment,
+	    .plannable = true },
+	{ JOB_DELETE, compose_name_is_valid, delete_deployment,
+	    .plannable = true },
 	{ 0 },
 };

@@ -1,7 +1,7 @@
 #include "agent/directories.h"
 
 #include "agent/agent.h"
-#include "agent/conditions.h"
+#include "agent/version.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/utf8.h"
@@ -143,7 +143,7 @@ describe(struct agent *agent, const char *name,
 		out->problem = arena_strdup(arena, err.message);
 	else
 		document = checked;
-	conditions_version(agent, files, version);
+	version_of_files(agent, files, version);
 	out->version = arena_strdup(arena, version);
 	metadata = read_metadata(name, files, document);
 	type = json_text(metadata, "type");

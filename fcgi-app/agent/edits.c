@@ -53,6 +53,6 @@ set_image(struct run *run, struct error *err)
 }
 
 const struct job_kind edit_jobs[] = {
-	{ JOB_SET_IMAGE, compose_name_is_valid, set_image },
+	{ JOB_SET_IMAGE, compose_name_is_valid, set_image, .plannable = true },
 	{ 0 },
 };

@@ -503,8 +503,8 @@ executor_stop(struct executor *executor)
 	free(executor);
 }
 
-static const struct job_kind *
-find_kind(const struct executor *executor, const char *name)
+const struct job_kind *
+executor_find_kind(const struct executor *executor, const char *name)
 {
 	const struct job_kind *const *table, *kind;
 
@@ -661,7 +661,8 @@ executor_submit(struct executor *executor, struct store *store,
     const struct submission *submission, struct arena *arena,
     const char **out_id, struct error *err)
 {
-	const struct job_kind *kind = find_kind(executor, submission->kind);
+	const struct job_kind *kind =
+	    executor_find_kind(executor, submission->kind);
 	int failed;
 
 	if (kind == NULL)

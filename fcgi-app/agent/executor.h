@@ -20,6 +20,7 @@
 
 struct agent;
 struct executor;
+struct plan;
 struct store;
 
 #define JOB_OUTPUT_MAXIMUM (256 * 1024)
@@ -32,10 +33,11 @@ struct run {
 	const char *id, *subject, *actor, *request_id;
 	struct json_object *arguments;
 	struct json_object *conditions; /* of the client, or NULL */
-	struct json_object *result;     /* to fill; owned by the run */
-	int64_t progress_at_ms; /* when progress was last put on record */
-	struct buffer output;   /* of programs; overflow drops */
-	int64_t stored_at_ms;   /* when output was last put on record */
+	struct plan *plan;          /* not NULL: nothing may change (plan.h) */
+	struct json_object *result; /* to fill; owned by the run */
+	int64_t progress_at_ms;     /* when progress was last put on record */
+	struct buffer output;       /* of programs; overflow drops */
+	int64_t stored_at_ms;       /* when output was last put on record */
 	size_t stored_length;
 	const atomic_bool *cancel; /* the job is to end, and soon */
 };
@@ -56,7 +58,8 @@ struct job_kind {
 	bool (*subject_is_valid)(const char *subject);
 	job_body *body;
 	enum job_lane lane;
-	bool shared; /* of one subject, several may run at once */
+	bool shared;    /* of one subject, several may run at once */
+	bool plannable; /* the body changes nothing when run->plan is set */
 };
 
 /*
@@ -108,6 +111,10 @@ int executor_submit(struct executor *executor, struct store *store,
  */
 bool executor_cancel(
     struct executor *executor, struct store *store, const char *job_id);
+
+/* NULL: there is no such kind. */
+const struct job_kind *executor_find_kind(
+    const struct executor *executor, const char *name);
 
 /* Whether the job is queued or running here. */
 bool executor_has(struct executor *executor, const char *job_id);

@@ -20,6 +20,7 @@
 #include "agent/logins.h"
 #include "agent/mirror.h"
 #include "agent/networks.h"
+#include "agent/plan.h"
 #include "agent/recovery.h"
 #include "agent/registries.h"
 #include "agent/samples.h"
@@ -193,6 +194,7 @@ static const struct job_kind *const job_tables[] = {
 	file_jobs,
 	update_jobs,
 	edit_jobs,
+	plan_jobs,
 	container_jobs,
 	exec_jobs,
 	network_jobs,

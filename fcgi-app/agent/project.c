@@ -2,6 +2,7 @@
 
 #include "agent/agent.h"
 #include "agent/logins.h"
+#include "agent/plan.h"
 #include "docker/docker.h"
 #include "settings/settings.h"
 #include "store/mirror.h"
@@ -207,6 +208,10 @@ int
 project_up(
     struct run *run, const char *project, unsigned int flags, struct error *err)
 {
+	if (run->plan != NULL)
+		return plan_containers(
+		    run, &(struct plan_containers){
+			     .verb = PLAN_UP, .flags = flags });
 	if (project_clear_leftovers(run->agent, project, err) < 0 ||
 	    project_prepare(run, project, NULL, flags, NULL, err) < 0)
 		return -1;
@@ -226,12 +231,18 @@ project_create(struct run *run, const char *project, struct error *err)
 int
 project_stop(struct run *run, const char *project, struct error *err)
 {
+	if (run->plan != NULL)
+		return plan_containers(
+		    run, &(struct plan_containers){ .verb = PLAN_STOP });
 	return COMPOSE(run, project, err, "stop");
 }
 
 int
 project_restart(struct run *run, const char *project, struct error *err)
 {
+	if (run->plan != NULL)
+		return plan_containers(
+		    run, &(struct plan_containers){ .verb = PLAN_RESTART });
 	if (project_clear_leftovers(run->agent, project, err) < 0)
 		return -1;
 	return COMPOSE(run, project, err, "restart");
@@ -240,6 +251,9 @@ project_restart(struct run *run, const char *project, struct error *err)
 int
 project_down(struct run *run, const char *project, struct error *err)
 {
+	if (run->plan != NULL)
+		return plan_containers(
+		    run, &(struct plan_containers){ .verb = PLAN_DOWN });
 	return COMPOSE(run, project, err, "down", "--remove-orphans");
 }
 
@@ -249,6 +263,9 @@ project_stop_containers(struct run *run, const char *project, struct error *err)
 	struct docker_container *containers;
 	size_t count, i;
 
+	if (run->plan != NULL)
+		return plan_containers(
+		    run, &(struct plan_containers){ .verb = PLAN_STOP });
 	if (list_containers(
 		run->agent, project, &run->arena, &containers, &count, err) < 0)
 		return -1;
@@ -269,6 +286,9 @@ project_remove_containers(
 	struct docker_network *networks;
 	size_t count, i;
 
+	if (run->plan != NULL)
+		return plan_containers(
+		    run, &(struct plan_containers){ .verb = PLAN_DOWN });
 	if (list_containers(
 		run->agent, project, &run->arena, &containers, &count, err) < 0)
 		return -1;
@@ -316,9 +336,8 @@ label_of(const struct mirror_container *container, const char *name,
 	return value != NULL ? arena_strdup(arena, value) : "";
 }
 
-/* The hash that `config --hash` printed for the service, or NULL. */
-static const char *
-find_hash(const char *hashes, const char *service, struct arena *arena)
+const char *
+project_find_hash(const char *hashes, const char *service, struct arena *arena)
 {
 	size_t length = strlen(service);
 
@@ -350,6 +369,15 @@ count_hashes(const char *hashes)
 	return count;
 }
 
+int
+project_hashes(struct run *run, const char *project,
+    const struct compose_files *candidate, struct buffer *out,
+    struct error *err)
+{
+	return run_compose_on(run, project, candidate, out,
+	    (const char *const[]){ "config", "--hash", "*", NULL }, err);
+}
+
 bool
 project_differs(struct run *run, const char *project)
 {
@@ -365,12 +393,10 @@ project_differs(struct run *run, const char *project)
 		return true;
 	if (count == 0)
 		return false;
-	if (run_compose(run, project, &hashes,
-		(const char *const[]){ "config", "--hash", "*", NULL },
-		&err) < 0)
+	if (project_hashes(run, project, NULL, &hashes, &err) < 0)
 		return true;
 	for (i = 0; i < count; i++) {
-		const char *hash = find_hash(
+		const char *hash = project_find_hash(
 		    buffer_string(&hashes), containers[i].service, &run->arena);
 
 		if (hash == NULL ||

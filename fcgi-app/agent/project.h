@@ -3,7 +3,9 @@
  * program on the checked document, or, where the files cannot run, by the
  * Engine's API and Compose's labels.
  *
- * Called by job bodies; output of programs goes to the run. Take minutes.
+ * Called by job bodies, which may be those of plans (plan.h): what changes
+ * something then notes what it would do. Output of programs goes to the run.
+ * Take minutes.
  */
 #ifndef AGENT_PROJECT_H
 #define AGENT_PROJECT_H
@@ -47,6 +49,17 @@ int project_remove_containers(
 
 int project_has_containers(
     struct run *run, const char *project, bool *out, struct error *err);
+
+/*
+ * Compose's configuration hashes of the candidate (NULL: of what is on the
+ * disk), a line "service hash" each, appended to out.
+ */
+int project_hashes(struct run *run, const char *project,
+    const struct compose_files *candidate, struct buffer *out,
+    struct error *err);
+/* The one of the service, in the arena, or NULL. */
+const char *project_find_hash(
+    const char *hashes, const char *service, struct arena *arena);
 
 /*
  * Whether the containers of the project, as the mirror has them, are not what

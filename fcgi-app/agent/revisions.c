@@ -122,6 +122,8 @@ revision_note_start(struct run *run, const struct deployment *deployment)
 {
 	struct error err;
 
+	if (run->plan != NULL)
+		return;
 	if (note_start(run, deployment, &err) < 0)
 		log_error(LOG_WARNING, "cannot record what was started", &err);
 }

@@ -97,7 +97,7 @@ rollback_deployment(struct run *run, struct error *err)
 
 	if (run_decode(run, rollback_argument_fields, &arguments, err) < 0)
 		return -1;
-	if (arguments.resume)
+	if (arguments.resume && run->plan == NULL)
 		return going_back_resume(run, &found, err);
 	if (find_target(run, arguments.revision, &target, err) < 0)
 		return -1;
@@ -113,7 +113,9 @@ rollback_deployment(struct run *run, struct error *err)
 }
 
 const struct job_kind update_jobs[] = {
-	{ JOB_UPDATE, compose_name_is_valid, update_deployment },
-	{ JOB_ROLLBACK, compose_name_is_valid, rollback_deployment },
+	{ JOB_UPDATE, compose_name_is_valid, update_deployment,
+	    .plannable = true },
+	{ JOB_ROLLBACK, compose_name_is_valid, rollback_deployment,
+	    .plannable = true },
 	{ 0 },
 };

@@ -4,6 +4,7 @@
 #include "agent/cause.h"
 #include "agent/deployment.h"
 #include "agent/going-back.h"
+#include "agent/plan.h"
 #include "agent/ports.h"
 #include "agent/project.h"
 #include "agent/revision-images.h"
@@ -532,6 +533,20 @@ apply(struct change *change, struct error *err)
 			       : refuse(change, &why, err);
 }
 
+static int
+plan(const struct change *change)
+{
+	const struct update *options = change->options;
+	const struct plan_containers containers = {
+		.verb = options->apply ? PLAN_UP : PLAN_NOTHING,
+		.flags = options->flags,
+		.pull = options->pull,
+	};
+
+	plan_containers(change->run, &containers);
+	return plan_files(change->run, &change->after);
+}
+
 int
 update_apply(struct run *run, const struct update *update, struct error *err)
 {
@@ -540,6 +555,8 @@ update_apply(struct run *run, const struct update *update, struct error *err)
 
 	if (load(&change, err) < 0)
 		return -1;
+	if (run->plan != NULL)
+		return plan(&change);
 	failed = update->apply ? apply(&change, err) : save(&change, err);
 	deployment_refresh(run, change.project);
 	if (strcmp(change.project, change.before.project) != 0)

@@ -14,7 +14,8 @@
  *   {"cancel": "<job id>"}                      ends one and waits for it.
  *
  * Conditions are about a deployment as it is when the job's turn comes:
- * "if_match" and "if_none_match" are lists of versions, or of "*" for any.
+ * "if_match" and "if_none_match" are lists of versions, or of "*" for any;
+ * "plan_id" is the id of a plan of this very change.
  *
  * The agent answers a submission with {"job_id": "…"} or {"error": {"kind",
  * "code", "field", "message", "related", "retry_after_s"}}, and all three with
@@ -68,6 +69,8 @@ void error_from_json(struct json_object *object, struct error *err);
 #define JOB_STOP "deployment.stop"
 #define JOB_RESTART "deployment.restart"
 #define JOB_DELETE "deployment.delete"
+/* What a change would do: {"kind", "arguments"} are those of the change. */
+#define JOB_PLAN "deployment.plan"
 #define JOB_SET_IMAGE "deployment.set_image" /* of one service */
 /* On containers, by their whole id. */
 #define JOB_CONTAINER_START "container.start"
