@@ -165,7 +165,9 @@ change_metadata(struct run *run, struct error *err)
 }
 
 const struct job_kind environment_jobs[] = {
-	{ JOB_ENVIRONMENT, compose_name_is_valid, change_environment },
-	{ JOB_METADATA, compose_name_is_valid, change_metadata },
+	{ JOB_ENVIRONMENT, compose_name_is_valid, change_environment,
+	    .plannable = true },
+	{ JOB_METADATA, compose_name_is_valid, change_metadata,
+	    .plannable = true },
 	{ 0 },
 };

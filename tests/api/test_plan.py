@@ -346,18 +346,80 @@ def test_what_has_no_plans_is_not_done(api, deployments, engine):
     assert api.get(path).status == 200
 
 
-def test_the_environment_is_masked_in_a_plan(api, deployments):
+def test_an_environment_is_planned_and_masked(api, deployments, engine):
     name = deployments.create(
-        env_vars=[{"key": "A", "value": "first-secret"}]
+        SHOP + "    environment:\n      WHAT: ${A}\n", start=True,
+        env_vars=[{"key": "A", "value": "first-secret"},
+                  {"key": "B", "value": "second-secret"}],
     )
-    answer = api.delete(f"/deployments/{name}?plan=true")
+    body = {"apply": True, "env_vars": [
+        {"key": "A", "value": "third-secret"},
+        {"key": "B", "value": "second-secret"},
+        {"key": "C", "value": "fourth-secret"},
+    ]}
+    answer = api.put(f"/deployments/{name}/env?plan=true", body)
     plan = planned(answer)
-    [diff] = [
-        one["diff"] for one in plan["files"]
-        if one["path"] == ".env.flatrun"
+    assert plan["action"] == "environment"
+    assert actions(plan) == {
+        "web": "none", "worker": "none", "idle": "recreate",
+    }
+    [file] = plan["files"]
+    assert file["path"] == ".env.flatrun"
+    assert file["diff"].splitlines()[3:] == [
+        "-A=********", "+A=******** (changed)", " B=********",
+        "+C=********",
     ]
-    assert "-A=********\n" in diff
-    assert "first-secret" not in answer.text
+    assert "-secret" not in answer.text
+    # Neither are the values in what is kept of the job.
+    answer = api.get(f"/jobs/{answer.json['job_id']}")
+    assert answer.status == 200 and "-secret" not in answer.text
+    other = {**body, "env_vars": body["env_vars"][:2]}
+    path = f"/deployments/{name}/env?plan_id={plan['plan_id']}"
+    assert_error(api.put(path, other), 412, "PLAN_OUTDATED")
+    before = ids(engine, name)
+    answer = api.put(path, body)
+    assert answer.status == 200, answer
+    after = ids(engine, name)
+    assert after["idle"] != before.pop("idle")
+    assert before.items() <= after.items()
+
+
+def test_metadata_is_planned(api, deployments):
+    name = deployments.create(start=True)
+    plan = planned(api.put(
+        f"/deployments/{name}/metadata?plan=true", {"type": "tool"}
+    ))
+    assert plan["action"] == "metadata" and actions(plan) == {"app": "none"}
+    [file] = plan["files"]
+    assert file["path"] == "service.yml"
+    assert any(
+        line.startswith("+type:") for line in file["diff"].splitlines()
+    )
+    metadata = api.get(f"/deployments/{name}").json["deployment"]["metadata"]
+    assert metadata.get("type") != "tool"
+
+
+def test_a_rollback_is_planned(api, deployments, engine):
+    name = deployments.create(SHOP, start=True)
+    text = content(api, name)
+    answer = api.put(f"/deployments/{name}", {
+        "compose_content": change_web(api, name), "apply": True,
+        "settle_seconds": 0,
+    })
+    assert answer.status == 200, answer
+    path = f"/deployments/{name}/rollback"
+    body = {"settle_seconds": 0}
+    plan = planned(api.post(f"{path}?plan=true", body))
+    assert actions(plan) == {
+        "web": "recreate", "worker": "none", "idle": "none",
+    }
+    assert [one["path"] for one in plan["files"]] == ["docker-compose.yml"]
+    before = ids(engine, name)
+    answer = api.post(f"{path}?plan_id={plan['plan_id']}", body)
+    assert answer.status == 200, answer
+    assert content(api, name) == text
+    after = ids(engine, name)
+    assert {one for one in after if after[one] != before[one]} == {"web"}
 
 
 def test_what_cannot_run_can_be_planned_away(api, deployments):

@@ -99,6 +99,26 @@ def test_the_environment_is_part_of_the_version(api, deployments):
     assert versions[0] == versions[2] != versions[1]
 
 
+def test_every_change_of_a_deployment_looks(api, deployments):
+    name = deployments.create()
+    path = f"/deployments/{name}"
+    before = api.get(path).json
+    for method, end, body in (
+        ("PUT", "", {"compose_content": one_service("test/web:2")}),
+        ("PUT", "/env", {"env_vars": []}),
+        ("PUT", "/metadata", {"type": "tool"}),
+        ("PUT", "/services/app/image", {"image": "test/web:2"}),
+        ("POST", "/rollback", {"revision": 1}),
+        ("POST", "/start", None),
+        ("DELETE", "", None),
+    ):
+        answer = api.request(
+            method, path + end, body, headers={"If-Match": '"other.1"'}
+        )
+        assert_error(answer, 412, "PRECONDITION_FAILED")
+    assert api.get(path).json == before
+
+
 def test_any_version_or_one_of_several_will_do(api, deployments):
     name = deployments.create()
     assert put(api, name, "x", "*").status == 200
