@@ -132,11 +132,21 @@ int compose_environment_edit(const char *text,
  * …), or its value, an URL with a password or a private key. */
 bool compose_variable_is_secret(const char *name, const char *value);
 
-/* Writes a new deployment: staged, synced, renamed. ERR_CONFLICT
- * ALREADY_EXISTS. metadata and environment may be NULL. */
+/* A file of a new deployment, beside those that every one has. */
+struct compose_file {
+	const char *path; /* beneath the deployment; directories are made */
+	const char *text;
+	size_t length;
+};
+
+/*
+ * Writes a new deployment: staged, synced, renamed. ERR_CONFLICT
+ * ALREADY_EXISTS. metadata and environment may be NULL. ERR_INVALID
+ * UNSAFE_PATH for a file outside it or of a name that is taken.
+ */
 int compose_create(struct compose *compose, const char *name, const char *text,
     size_t length, const char *metadata, const char *environment,
-    struct error *err);
+    const struct compose_file *files, size_t file_count, struct error *err);
 
 /*
  * What is made piece by piece: a directory or a file of any name in the

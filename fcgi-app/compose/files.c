@@ -1,6 +1,7 @@
 /* Deployments as files: found, read, created, changed, thrown away. */
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/tree.h"
 #include "compose/compose-private.h"
 
 #include <dirent.h>
@@ -354,6 +355,34 @@ write_files(int directory, const char *text, size_t length,
 	return 0;
 }
 
+static int
+write_file(int directory, const struct compose_file *file, struct error *err)
+{
+	const char *name;
+	auto_fd int parent =
+	    tree_open_parent(directory, file->path, true, &name, err);
+	struct stat status;
+
+	if (parent < 0)
+		return -1;
+	if (fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) == 0)
+		return error_set(err, ERR_INVALID, "UNSAFE_PATH",
+		    "the file '%.80s' is there already", file->path);
+	return file_write(parent, name, file->text, file->length, 0644, err);
+}
+
+static int
+write_more_files(int directory, const struct compose_file *files, size_t count,
+    struct error *err)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (write_file(directory, &files[i], err) < 0)
+			return -1;
+	return 0;
+}
+
 int
 compose_open_staging(struct compose *compose, struct error *err)
 {
@@ -397,7 +426,7 @@ compose_publish(struct compose *compose, const char *staged, const char *name,
 int
 compose_create(struct compose *compose, const char *name, const char *text,
     size_t length, const char *metadata, const char *environment,
-    struct error *err)
+    const struct compose_file *files, size_t file_count, struct error *err)
 {
 	char staged[COMPOSE_STAGED_SIZE];
 	struct error ignored;
@@ -410,6 +439,7 @@ compose_create(struct compose *compose, const char *name, const char *text,
 		return -1;
 	if (write_files(directory, text, length, metadata, environment, err) ==
 		0 &&
+	    write_more_files(directory, files, file_count, err) == 0 &&
 	    compose_publish(compose, staged, name, err) == 0)
 		return 0;
 	file_remove_tree(compose->staging, staged, &ignored);

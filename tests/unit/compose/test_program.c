@@ -94,7 +94,7 @@ static void
 create(struct fixture *f, const char *text, const char *environment)
 {
 	assert_int_equal(compose_create(f->compose, "blog", text, strlen(text),
-			     NULL, environment, &f->err),
+			     NULL, environment, NULL, 0, &f->err),
 	    0);
 }
 

@@ -61,7 +61,7 @@ static int
 create(struct fixture *f, const char *name)
 {
 	return compose_create(f->compose, name, TEXT, strlen(TEXT), "name: x\n",
-	    "A=b\n", &f->err);
+	    "A=b\n", NULL, 0, &f->err);
 }
 
 static void
@@ -133,8 +133,8 @@ creating_twice_is_a_conflict_and_changes_nothing(void **state)
 	struct compose_files files;
 
 	assert_int_equal(create(f, "blog"), 0);
-	assert_int_equal(
-	    compose_create(f->compose, "blog", "other", 5, NULL, NULL, &f->err),
+	assert_int_equal(compose_create(f->compose, "blog", "other", 5, NULL,
+			     NULL, NULL, 0, &f->err),
 	    -1);
 	assert_int_equal(f->err.kind, ERR_CONFLICT);
 	assert_string_equal(f->err.code, "ALREADY_EXISTS");
