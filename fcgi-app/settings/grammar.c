@@ -11,6 +11,7 @@
 /* sun_path has 108 bytes; the longest socket adds "/http/workers.sock". */
 #define RUN_PATH_MAXIMUM 80
 #define HOST_MAXIMUM 253
+#define URL_MAXIMUM 1000
 
 static bool
 consists_of(const char *text, const char *characters, size_t maximum)
@@ -224,4 +225,36 @@ line_is_valid(const char *text)
 		if ((unsigned char)text[i] < ' ' || text[i] == 127)
 			return false;
 	return length <= 512;
+}
+
+bool
+network_name_is_valid(const char *text)
+{
+	return strlen(text) > 1 &&
+	       consists_of(text, UPPER LOWER DIGITS "_.-", 128) &&
+	       strchr("_.-", *text) == NULL;
+}
+
+bool
+sha256_is_valid(const char *text)
+{
+	return strlen(text) == 64 && consists_of(text, DIGITS "abcdef", 64);
+}
+
+bool
+https_url_is_valid(const char *text)
+{
+	char origin[HOST_MAXIMUM + 1];
+	size_t length, i;
+
+	if (strncmp(text, "https://", 8) != 0)
+		return false;
+	length = 8 + strcspn(text + 8, "/");
+	if (text[length] != '/' || !cut(text, length, origin) ||
+	    !origin_is_valid(origin))
+		return false;
+	for (i = length; text[i] != '\0'; i++)
+		if (text[i] <= ' ' || text[i] > '~' || text[i] == '#')
+			return false;
+	return i <= URL_MAXIMUM;
 }

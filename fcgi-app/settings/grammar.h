@@ -32,6 +32,12 @@ bool server_name_is_valid(const char *text);
 bool origin_is_valid(const char *text);
 /* An origin, or "*" for all of them. */
 bool origin_pattern_is_valid(const char *text);
+/* A name of Docker's for a network. */
+bool network_name_is_valid(const char *text);
+/* 64 hexadecimal digits in lower case. */
+bool sha256_is_valid(const char *text);
+/* "https://", a server name, maybe a port, "/" and printable characters. */
+bool https_url_is_valid(const char *text);
 /* An address, or a network as "10.0.0.0/8". */
 bool network_is_valid(const char *text);
 /* a-z, 0-9, '_', '-' and '.', at most 64. */

@@ -17,11 +17,14 @@ enum setting_type {
 	SETTING_SIZE,     /* stored in bytes */
 	SETTING_STRINGS,
 	SETTING_CHOICE, /* a word that read() takes */
+	SETTING_TREE,   /* what read_tree() takes */
 	SETTING_ANY,    /* known, of no use here, whatever is in it */
 };
 
 /* Known and checked for its type, but kept nowhere. */
 #define SETTING_UNUSED ((size_t)-1)
+
+struct settings_reader;
 
 struct setting {
 	const char *key; /* with dots: "api.port"; NULL ends the table */
@@ -30,6 +33,8 @@ struct setting {
 	int64_t minimum, maximum;
 	bool (*is_valid)(const char *text); /* strings; may be NULL */
 	int (*read)(const char *text, struct settings *settings);
+	int (*read_tree)(const struct settings_reader *reader,
+	    const struct config_node *node, struct error *err);
 	const char *expected; /* "a port, 1 to 65535" */
 };
 
@@ -47,6 +52,15 @@ struct settings_reader {
 /* Puts the values of the tree into reader->settings. */
 int settings_read_tree(struct settings_reader *reader,
     const struct config_node *root, struct error *err);
+
+/* The node is wrong: "path:line: key: must be what". Always -1. */
+int settings_fail_expected(const struct settings_reader *reader,
+    const struct config_node *node, const char *key, struct error *err,
+    const char *what);
+
+/* templates.sources */
+int settings_read_template_sources(const struct settings_reader *reader,
+    const struct config_node *node, struct error *err);
 
 /* The node of a key with dots, or NULL. */
 const struct config_node *settings_node(

@@ -77,6 +77,8 @@ set_defaults(struct settings *settings, const char *path)
 		.deploy.settle_seconds = 5,
 		.deploy.health_timeout_ms = 2 * 60 * 1000,
 		.policy = { .allow = no_texts, .bind_paths = no_texts },
+		.proxy_network = "proxy",
+		.templates = { .catalogue = PKGDATADIR "/templates" },
 	};
 }
 
@@ -109,6 +111,8 @@ replace_empty(struct settings *settings, struct arena *arena)
 	set_text(&settings->nginx.user, defaults.nginx.user);
 	set_text(&settings->nginx.pid_file, defaults.nginx.pid_file);
 	set_text(&settings->nginx.access_log, defaults.nginx.access_log);
+	set_text(&settings->proxy_network, defaults.proxy_network);
+	set_text(&settings->templates.catalogue, defaults.templates.catalogue);
 	set_text(&settings->deployments_path,
 	    arena_printf(arena, "%s/deployments", settings->state_directory));
 	settings->database_directory =

@@ -23,6 +23,15 @@
 
 enum settings_envelope { ENVELOPE_BOTH, ENVELOPE_DATA, ENVELOPE_KEYS };
 
+/* A directory or an archive with templates: path, or url with sha256. */
+struct settings_template_source {
+	const char *name;
+	const char *path;   /* NULL: url */
+	const char *url;    /* https */
+	const char *sha256; /* of the archive, 64 digits in lower case */
+	const char *ca;     /* PEM file of who signs for the host, or NULL */
+};
+
 struct settings {
 	const char *path; /* of the file, for messages to the operator */
 
@@ -109,6 +118,14 @@ struct settings {
 		const char *const *allow;      /* compose.policy.allow */
 		const char *const *bind_paths; /* compose.policy.bind_paths */
 	} policy;
+
+	const char *proxy_network; /* infrastructure.default_proxy_network */
+
+	struct {
+		const char *catalogue; /* templates.catalogue: the installed */
+		const struct settings_template_source *sources;
+		size_t source_count; /* templates.sources */
+	} templates;
 };
 
 /*

@@ -206,7 +206,9 @@ const struct setting setting_table[] = {
 	TEXTS("compose.policy.bind_paths", policy.bind_paths, path_is_valid,
 	    A_PATH),
 
-	UNUSED("infrastructure.default_proxy_network", SETTING_STRING),
+	TEXT("infrastructure.default_proxy_network", proxy_network,
+	    network_name_is_valid,
+	    "2 to 128 of a-z, A-Z, 0-9, '_', '.' and '-'"),
 	UNUSED("infrastructure.default_database_network", SETTING_STRING),
 	UNUSED("infrastructure.database.enabled", SETTING_BOOL),
 	UNUSED("infrastructure.database.type", SETTING_STRING),
@@ -230,6 +232,13 @@ const struct setting setting_table[] = {
 	UNUSED("ai", SETTING_ANY),
 	UNUSED("mcp", SETTING_ANY),
 	UNUSED("backup", SETTING_ANY),
-	UNUSED("templates", SETTING_ANY),
+
+	TEXT("templates.catalogue", templates.catalogue, path_is_valid, A_PATH),
+	{ .key = "templates.sources",
+	    .type = SETTING_TREE,
+	    .read_tree = settings_read_template_sources },
+	UNUSED("templates.sync_interval", SETTING_DURATION),
+	UNUSED("templates.github", SETTING_ANY),
+	UNUSED("templates.marketplace", SETTING_ANY),
 	{ 0 },
 };

@@ -9,9 +9,8 @@
 #define KEY_MAXIMUM 256
 #define LIST_MAXIMUM 100
 
-/* The node is wrong: "path:line: key: must be what". */
-static int
-fail_expected(const struct settings_reader *reader,
+int
+settings_fail_expected(const struct settings_reader *reader,
     const struct config_node *node, const char *key, struct error *err,
     const char *what)
 {
@@ -81,11 +80,12 @@ read_string(const struct settings_reader *reader, const struct setting *setting,
 	const char *text;
 
 	if (node->kind != CONFIG_SCALAR)
-		return fail_expected(reader, node, key, err, "a text");
+		return settings_fail_expected(reader, node, key, err, "a text");
 	text = expand_home(reader, node->text);
 	if (*text != '\0' && setting->is_valid != NULL &&
 	    !setting->is_valid(text))
-		return fail_expected(reader, node, key, err, setting->expected);
+		return settings_fail_expected(
+		    reader, node, key, err, setting->expected);
 	*out = text;
 	return 0;
 }
@@ -100,11 +100,12 @@ read_strings(const struct settings_reader *reader,
 	size_t count = 0;
 
 	if (node->kind != CONFIG_SEQUENCE)
-		return fail_expected(reader, node, setting->key, err, "a list");
+		return settings_fail_expected(
+		    reader, node, setting->key, err, "a list");
 	for (item = node->first; item != NULL; item = item->next)
 		count++;
 	if (count > LIST_MAXIMUM)
-		return fail_expected(reader, node, setting->key, err,
+		return settings_fail_expected(reader, node, setting->key, err,
 		    "a list of at most 100 values");
 	list = arena_array(reader->arena, count + 1, sizeof *list);
 	count = 0;
@@ -116,7 +117,7 @@ read_strings(const struct settings_reader *reader,
 		    0)
 			return -1;
 		if (*list[count] == '\0')
-			return fail_expected(
+			return settings_fail_expected(
 			    reader, item, key, err, "something");
 		count++;
 	}
@@ -133,7 +134,7 @@ read_integer(const struct settings_reader *reader,
 
 	if (node->kind != CONFIG_SCALAR || !node->plain ||
 	    number_parse(node->text, &value) < 0)
-		return fail_expected(
+		return settings_fail_expected(
 		    reader, node, setting->key, err, "a whole number");
 	if (value < setting->minimum || value > setting->maximum)
 		return error_set(err, ERR_INVALID, "CONFIG_INVALID",
@@ -153,7 +154,7 @@ read_duration(const struct settings_reader *reader,
 
 	if (node->kind != CONFIG_SCALAR ||
 	    clock_parse_duration(node->text, &value_ms) < 0)
-		return fail_expected(reader, node, setting->key, err,
+		return settings_fail_expected(reader, node, setting->key, err,
 		    "a duration such as 30s, 2m or 12h");
 	if (value_ms < setting->minimum || value_ms > setting->maximum)
 		return error_set(err, ERR_INVALID, "CONFIG_INVALID",
@@ -184,7 +185,7 @@ read_size(const struct settings_reader *reader, const struct setting *setting,
 	if (unit != NULL && strcmp(rest, "iB") == 0)
 		rest += 2;
 	if (*rest != '\0' || number_parse(digits, &value) < 0)
-		return fail_expected(reader, node, setting->key, err,
+		return settings_fail_expected(reader, node, setting->key, err,
 		    "a size such as 65536, 512K, 64M or 2G");
 	while (unit != NULL && value <= INT64_MAX / 1024) {
 		value *= 1024;
@@ -207,7 +208,7 @@ read_choice(const struct settings_reader *reader, const struct setting *setting,
 {
 	if (node->kind != CONFIG_SCALAR ||
 	    setting->read(node->text, reader->settings) < 0)
-		return fail_expected(
+		return settings_fail_expected(
 		    reader, node, setting->key, err, setting->expected);
 	return 0;
 }
@@ -235,7 +236,7 @@ read_setting(const struct settings_reader *reader,
 		return read_strings(reader, setting, node, out, err);
 	case SETTING_BOOL:
 		if (read_bool(node, out) < 0)
-			return fail_expected(
+			return settings_fail_expected(
 			    reader, node, setting->key, err, "true or false");
 		return 0;
 	case SETTING_INTEGER:
@@ -247,6 +248,8 @@ read_setting(const struct settings_reader *reader,
 		return read_size(reader, setting, node, out, err);
 	case SETTING_CHOICE:
 		return read_choice(reader, setting, node, err);
+	case SETTING_TREE:
+		return setting->read_tree(reader, node, err);
 	case SETTING_ANY:
 		break;
 	}
@@ -285,7 +288,7 @@ read_mapping(const struct settings_reader *reader,
 			continue;
 		}
 		if (node->kind != CONFIG_MAPPING)
-			return fail_expected(
+			return settings_fail_expected(
 			    reader, node, key, err, "a group of keys");
 		if (read_mapping(reader, node,
 			arena_printf(reader->arena, "%s.", key), err) < 0)
