@@ -29,6 +29,8 @@ static const char *const migrations[] = {
 	,
 #include "store/schema/007-revisions.inc"
 	,
+#include "store/schema/008-templates.inc"
+	,
 };
 #define SCHEMA_VERSION ((int)(sizeof migrations / sizeof migrations[0]))
 
