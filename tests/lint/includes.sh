@@ -74,9 +74,10 @@ check_own() { # FOLDER INCLUDED
 		# Handlers share a header, never each other's code.
 		[ "$1" != handlers ] || case $2 in
 		handlers/change.h | handlers/deployments.h | \
-			handlers/findings.h | handlers/listing.h | \
-			handlers/logs.h | handlers/rendering.h | \
-			handlers/routes.h | handlers/subjects.h) ;;
+			handlers/findings.h | handlers/generation.h | \
+			handlers/listing.h | handlers/logs.h | \
+			handlers/rendering.h | handlers/routes.h | \
+			handlers/subjects.h) ;;
 		*) false ;;
 		esac
 		return
