@@ -4,10 +4,10 @@
 #include "compose/metadata.h"
 #include "docker/reference.h"
 #include "handlers/change.h"
+#include "handlers/generation.h"
 #include "handlers/routes.h"
 #include "jobs/protocol.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define PORTS_MAXIMUM 64
@@ -30,33 +30,14 @@ struct port_input {
 	const char *host_port, *host;
 };
 
-/* The port number, or 0 for what is none. */
-static int
-parse_port(const char *text)
-{
-	size_t digits = strspn(text, "0123456789");
-	long port = digits > 0 && digits < 6 ? strtol(text, NULL, 10) : 0;
-
-	return text[digits] == '\0' && port >= 1 && port <= 65535 ? (int)port
-								  : 0;
-}
-
-static bool
-is_port_text(const char *text)
-{
-	return parse_port(text) != 0;
-}
-
-#define PORT_EXPECTED "a port number from 1 to 65535"
-
 static const struct field port_fields[] = {
 	CODED_INTEGER_FIELD(struct port_input, container_port, OPTIONAL, 1,
 	    65535, "INVALID_PORT"),
 	CODED_INTEGER_FIELD(
 	    struct port_input, container, OPTIONAL, 1, 65535, "INVALID_PORT"),
-	CODED_FIELD(struct port_input, host_port, OPTIONAL, is_port_text,
+	CODED_FIELD(struct port_input, host_port, OPTIONAL, port_text_is_valid,
 	    PORT_EXPECTED, "INVALID_PORT"),
-	CODED_FIELD(struct port_input, host, OPTIONAL, is_port_text,
+	CODED_FIELD(struct port_input, host, OPTIONAL, port_text_is_valid,
 	    PORT_EXPECTED, "INVALID_PORT"),
 	{ 0 },
 };
@@ -82,8 +63,8 @@ static const struct field create_fields[] = {
 	STRING_FIELD(struct create_input, template_id, OPTIONAL, NULL, NULL),
 	CODED_FIELD(struct create_input, image, OPTIONAL,
 	    docker_reference_is_valid, "an image reference", "INVALID_IMAGE"),
-	CODED_FIELD(struct create_input, host_port, OPTIONAL, is_port_text,
-	    PORT_EXPECTED, "INVALID_PORT"),
+	CODED_FIELD(struct create_input, host_port, OPTIONAL,
+	    port_text_is_valid, PORT_EXPECTED, "INVALID_PORT"),
 	CODED_INTEGER_FIELD(struct create_input, container_port, OPTIONAL, 1,
 	    65535, "INVALID_PORT"),
 	BOOL_FIELD(struct create_input, map_ports, OPTIONAL),
@@ -125,17 +106,16 @@ collect_ports(const struct create_input *input, struct compose_port *ports,
 			    "ports[%zu].container_port is required", i);
 		ports[(*count)++] = (struct compose_port){
 			.container = (int)container,
-			.host = has_text(host) ? parse_port(host) : 0,
+			.host = has_text(host) ? port_parse(host) : 0,
 			.published = true,
 		};
 	}
-	if (*count == 0)
+	if (*count == 0 && (input->container_port != 0 || input->map_ports ||
+			       has_text(input->host_port)))
 		ports[(*count)++] = (struct compose_port){
-			.container = input->container_port != 0
-					 ? (int)input->container_port
-					 : 80,
+			.container = (int)input->container_port,
 			.host = has_text(input->host_port)
-				    ? parse_port(input->host_port)
+				    ? port_parse(input->host_port)
 				    : 0,
 			.published =
 			    input->map_ports || has_text(input->host_port),
@@ -143,59 +123,113 @@ collect_ports(const struct create_input *input, struct compose_port *ports,
 	return 0;
 }
 
-/* The compose text: the client's, or one for the image it names. */
-static int
-choose_compose(struct request *request, const struct create_input *input,
-    const char **out, struct error *err)
-{
-	struct compose_port ports[PORTS_MAXIMUM];
-	auto_buffer struct buffer text = BUFFER(64 * 1024);
-	size_t count;
+/* What the deployment will be made of. */
+struct creation {
+	const struct create_input *input;
+	const char *compose;
+	struct template template;
+	bool has_template;
+};
 
-	if (has_text(input->compose_content)) {
-		*out = input->compose_content;
+/*
+ * Clients that show the text before send it with the template's id: one that
+ * is not here is of no matter then.
+ */
+static int
+find_template(
+    struct request *request, struct creation *creation, struct error *err)
+{
+	const struct create_input *input = creation->input;
+	struct generation generation = { .template_id = input->template_id };
+	struct error failure;
+
+	if (!generation_has_template(&generation))
+		return 0;
+	if (generation_find(
+		request, &generation, &creation->template, &failure) == 0) {
+		creation->has_template = true;
 		return 0;
 	}
-	if (has_text(input->template_id) &&
-	    strcmp(input->template_id, "custom") != 0)
-		return error_field(err, "template_id", "TEMPLATE_NOT_FOUND",
-		    "compose_content is required when template cannot be "
-		    "resolved: template '%.64s' not found",
-		    input->template_id);
-	if (!has_text(input->image))
+	if (failure.kind != ERR_NOT_FOUND) {
+		*err = failure;
+		return -1;
+	}
+	return has_text(input->compose_content)
+		   ? 0
+		   : error_field(err, "template_id", "TEMPLATE_NOT_FOUND",
+			 "compose_content is required when template cannot be "
+			 "resolved: template '%.64s' not found",
+			 input->template_id);
+}
+
+/* The compose text: the client's, or one for the template or the image. */
+static int
+choose_compose(
+    struct request *request, struct creation *creation, struct error *err)
+{
+	const struct create_input *input = creation->input;
+	struct compose_port ports[PORTS_MAXIMUM];
+	struct generation generation = { .template_id = input->template_id,
+		.name = input->name,
+		.image = input->image,
+		.ports = ports };
+
+	if (find_template(request, creation, err) < 0)
+		return -1;
+	if (has_text(input->compose_content)) {
+		creation->compose = input->compose_content;
+		return 0;
+	}
+	if (!has_text(input->template_id) && !has_text(input->image))
 		return error_field(err, "compose_content", NULL,
 		    "compose_content or image is required");
-	if (collect_ports(input, ports, &count, err) < 0 ||
-	    compose_generate(
-		input->name, input->image, ports, count, &text, err) < 0)
+	if (collect_ports(input, ports, &generation.port_count, err) < 0)
 		return -1;
-	*out = arena_strdup(request->arena, buffer_string(&text));
-	return 0;
+	return generation_run(
+	    request, &generation, &creation->template, &creation->compose, err);
+}
+
+/* With secrets that nobody will see: the agent makes others. */
+static int
+complete_environment(struct request *request, const struct creation *creation,
+    struct compose_variable **variables, size_t *count, struct error *err)
+{
+	struct template_place place =
+	    generation_place(request, creation->input->name);
+
+	return creation->has_template
+		   ? template_environment(&creation->template, &place,
+			 *variables, *count, request->arena, variables, count,
+			 err)
+		   : 0;
 }
 
 /* All that can be refused without leaving this process is refused here. */
 static int
-check_create(struct request *request, const struct create_input *input,
-    const char *compose, struct error *err)
+check_create(
+    struct request *request, const struct creation *creation, struct error *err)
 {
+	const struct create_input *input = creation->input;
 	struct compose_variable *variables = arena_array(
 	    request->arena, input->env_vars_count, sizeof *variables);
 	auto_buffer struct buffer environment = BUFFER(COMPOSE_TEXT_MAXIMUM);
+	size_t count = input->env_vars_count, i;
 	struct document *document;
-	size_t i;
 
-	for (i = 0; i < input->env_vars_count; i++)
+	for (i = 0; i < count; i++)
 		variables[i] = (struct compose_variable){
 			.name = input->env_vars[i].key,
 			.value = input->env_vars[i].value
 				     ? input->env_vars[i].value
 				     : "",
 		};
-	if (compose_environment_format(
-		variables, input->env_vars_count, &environment, err) < 0 ||
-	    compose_check(request->app->compose, input->name, compose,
-		strlen(compose), buffer_string(&environment), request->arena,
-		&document, err) < 0)
+	if (complete_environment(request, creation, &variables, &count, err) <
+		0 ||
+	    compose_environment_format(variables, count, &environment, err) <
+		0 ||
+	    compose_check(request->app->compose, input->name, creation->compose,
+		strlen(creation->compose), buffer_string(&environment),
+		request->arena, &document, err) < 0)
 		return -1;
 	return input->metadata != NULL ? metadata_check(input->metadata, err)
 				       : 0;
@@ -210,15 +244,18 @@ create_deployment(
 		.status = 201,
 		.message = "Deployment created",
 		.output_name = "start_output" };
-	const char *compose = NULL;
+	struct creation creation = { .input = &input };
 
 	if (request_decode(request, &input, err) < 0 ||
-	    choose_compose(request, &input, &compose, err) < 0 ||
-	    check_create(request, &input, compose, err) < 0)
+	    choose_compose(request, &creation, err) < 0 ||
+	    check_create(request, &creation, err) < 0)
 		return -1;
 	change.subject = input.name;
 	change.arguments = json_object_new_object();
-	json_put_text(change.arguments, "compose_content", compose);
+	json_put_text(change.arguments, "compose_content", creation.compose);
+	if (creation.has_template)
+		json_put_text(
+		    change.arguments, "template_id", creation.template.id);
 	json_put_boolean(change.arguments, "auto_start", input.auto_start);
 	json_put(change.arguments, "env_vars",
 	    json_object_get(json_member(request->json, "env_vars")));

@@ -23,6 +23,7 @@ const struct route *const route_tables[] = {
 	registry_routes,
 	revision_routes,
 	setup_routes,
+	template_routes,
 	volume_routes,
 	NULL,
 };

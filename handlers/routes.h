@@ -29,6 +29,7 @@ extern const struct route network_routes[];
 extern const struct route registry_routes[];
 extern const struct route revision_routes[];
 extern const struct route setup_routes[];
+extern const struct route template_routes[];
 extern const struct route volume_routes[];
 
 /* All of them, NULL-ended. */

@@ -1,6 +1,7 @@
 #include "agent/deployments.h"
 
 #include "agent/agent.h"
+#include "agent/creation.h"
 #include "agent/deployment.h"
 #include "agent/plan.h"
 #include "agent/project.h"
@@ -18,7 +19,7 @@
 #include <string.h>
 
 struct create_arguments {
-	const char *compose_content;
+	const char *compose_content, *template_id;
 	struct compose_variable *env_vars;
 	size_t env_vars_count;
 	struct json_object *metadata;
@@ -36,6 +37,8 @@ static const struct field variable_fields[] = {
 static const struct field create_fields[] = {
 	TEXT_FIELD(struct create_arguments, compose_content, REQUIRED,
 	    COMPOSE_TEXT_MAXIMUM),
+	STRING_FIELD(
+	    struct create_arguments, template_id, OPTIONAL, NULL, NULL),
 	LIST_FIELD(struct create_arguments, env_vars, OPTIONAL,
 	    struct compose_variable, variable_fields),
 	OBJECT_FIELD(struct create_arguments, metadata, OPTIONAL),
@@ -55,6 +58,50 @@ check_new_document(struct run *run, const struct create_arguments *arguments,
 		strlen(content), environment, &run->arena, document, err) < 0)
 		return -1;
 	return document_name_containers(*document, run->subject, text, err);
+}
+
+/* NULL when there is none; with the template's part of it. */
+static int
+format_environment(struct run *run, const struct create_arguments *arguments,
+    struct creation *creation, struct buffer *text, const char **out,
+    struct error *err)
+{
+	size_t i;
+
+	for (i = 0; i < arguments->env_vars_count; i++)
+		if (arguments->env_vars[i].value == NULL)
+			arguments->env_vars[i].value = "";
+	*creation = (struct creation){ .template_id = arguments->template_id,
+		.variables = arguments->env_vars,
+		.variable_count = arguments->env_vars_count };
+	if (creation_use_template(run, creation, err) < 0)
+		return -1;
+	*out = NULL;
+	if (creation->variable_count == 0)
+		return 0;
+	if (compose_environment_format(
+		creation->variables, creation->variable_count, text, err) < 0)
+		return -1;
+	*out = buffer_string(text);
+	return 0;
+}
+
+static int
+format_metadata(struct run *run, const struct create_arguments *arguments,
+    const struct creation *creation, const struct document *document,
+    struct buffer *text, struct error *err)
+{
+	auto_json struct json_object *stored = NULL;
+
+	if (arguments->metadata != NULL &&
+	    metadata_check(arguments->metadata, err) < 0)
+		return -1;
+	stored = arguments->metadata != NULL
+		     ? json_object_get(arguments->metadata)
+		     : metadata_default(run->subject, document);
+	creation_complete_metadata(
+	    creation, stored, arguments->metadata == NULL);
+	return metadata_format(stored, text, err);
 }
 
 static int
@@ -85,37 +132,24 @@ write_new_deployment(struct run *run, const struct create_arguments *arguments,
 	auto_buffer struct buffer text = BUFFER(2 * COMPOSE_TEXT_MAXIMUM);
 	auto_buffer struct buffer environment = BUFFER(COMPOSE_TEXT_MAXIMUM);
 	auto_buffer struct buffer metadata = BUFFER(COMPOSE_TEXT_MAXIMUM);
-	auto_json struct json_object *stored = NULL;
-	const char *environment_text = NULL;
+	auto_creation struct creation creation = { 0 };
+	const char *environment_text;
 	struct document *document;
-	size_t i;
 
-	for (i = 0; i < arguments->env_vars_count; i++)
-		if (arguments->env_vars[i].value == NULL)
-			arguments->env_vars[i].value = "";
-	if (arguments->env_vars_count > 0) {
-		if (compose_environment_format(arguments->env_vars,
-			arguments->env_vars_count, &environment, err) < 0)
-			return -1;
-		environment_text = buffer_string(&environment);
-	}
-	if (check_new_document(
-		run, arguments, environment_text, &text, &document, err) < 0)
-		return -1;
-	if (arguments->metadata != NULL &&
-	    metadata_check(arguments->metadata, err) < 0)
-		return -1;
-	stored = arguments->metadata != NULL
-		     ? json_object_get(arguments->metadata)
-		     : metadata_default(run->subject, document);
-	if (metadata_format(stored, &metadata, err) < 0)
+	if (format_environment(run, arguments, &creation, &environment,
+		&environment_text, err) < 0 ||
+	    check_new_document(
+		run, arguments, environment_text, &text, &document, err) < 0 ||
+	    format_metadata(
+		run, arguments, &creation, document, &metadata, err) < 0)
 		return -1;
 	*out_project = compose_project_name(document, run->subject);
 	if (run->plan != NULL)
 		return plan_create(run, buffer_string(&text),
 		    buffer_string(&metadata), environment_text, err);
 	return compose_create(run->agent->compose, run->subject, text.bytes,
-	    text.length, buffer_string(&metadata), environment_text, err);
+	    text.length, buffer_string(&metadata), environment_text,
+	    creation.files, creation.file_count, err);
 }
 
 /*

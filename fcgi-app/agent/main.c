@@ -25,6 +25,7 @@
 #include "agent/registries.h"
 #include "agent/samples.h"
 #include "agent/server.h"
+#include "agent/templates.h"
 #include "agent/update-jobs.h"
 #include "agent/upkeep.h"
 #include "agent/volumes.h"
@@ -178,7 +179,10 @@ open_state(struct parts *parts, struct error *err)
 		0 ||
 	    logins_tidy(settings, err) < 0)
 		return -1;
-	return recovery_run(agent, parts->store, err);
+	if (recovery_run(agent, parts->store, err) < 0)
+		return -1;
+	templates_load(agent, parts->store);
+	return 0;
 }
 
 static const char *
@@ -202,6 +206,7 @@ static const struct job_kind *const job_tables[] = {
 	image_jobs,
 	credential_jobs,
 	registry_jobs,
+	template_jobs,
 	NULL,
 };
 

@@ -106,4 +106,6 @@ void error_from_json(struct json_object *object, struct error *err);
 #define JOB_REGISTRY_UPDATE "registry.update"
 #define JOB_REGISTRY_DELETE "registry.delete"
 
+#define JOB_TEMPLATE_REFRESH "template.refresh" /* subject JOB_ALL_SUBJECT */
+
 #endif

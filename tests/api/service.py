@@ -18,6 +18,9 @@ BINARIES = os.environ["FLATRUN_TEST_BINARIES"]
 SITE_TEMPLATE = os.path.realpath(
     os.path.join(os.path.dirname(__file__), "../../nginx/site.conf.in")
 )
+CATALOGUE = os.path.realpath(
+    os.path.join(os.path.dirname(__file__), "../../config/templates")
+)
 COMPOSE = {
     1: os.environ.get("FLATRUN_TEST_COMPOSE_V1", ""),
     2: os.environ.get("FLATRUN_TEST_COMPOSE_V2", ""),
@@ -58,7 +61,11 @@ health:
 compose:
   policy:
     bind_paths: [{directory}/shared]
-"""
+templates:
+  catalogue: {catalogue}
+  sources:
+    - {{name: planted, path: {directory}/templates}}
+{template_sources}"""
 
 NGINX = """\
 user www-data;
@@ -107,6 +114,7 @@ class Service:
         self.port, self.tls_port = free_port(), free_port()
         self.neighbour_port = free_port()
         self.compose = default_compose()
+        self.template_sources = []
         self.agent = self.nginx = None
         self.pools = {}
         self.admin_key = None
@@ -119,7 +127,7 @@ class Service:
     def prepare(self):
         ensure_user()
         for name in ("deployments", "state", "run", "vhosts", "nginx",
-                     "shared"):
+                     "shared", "templates"):
             os.makedirs(self.path(name))
         os.makedirs(self.log_directory)
         os.makedirs(self.path("sanitizer"))
@@ -140,6 +148,11 @@ class Service:
                 origin=ORIGIN,
                 config_key=CONFIG_KEY,
                 jwt_secret=JWT_SECRET,
+                catalogue=CATALOGUE,
+                template_sources="".join(
+                    f"    - {json.dumps(one)}\n"
+                    for one in self.template_sources
+                ),
             ))
         shutil.chown(self.config, "root", "flatrun")
         os.chmod(self.config, 0o640)
