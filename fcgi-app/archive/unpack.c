@@ -14,7 +14,8 @@
 struct unpack {
 	struct archive *archive;
 	struct unpack_limits limits;
-	uint64_t entries, total_bytes, file_bytes;
+	uint64_t entries, total_bytes;
+	uint64_t file_size, file_bytes; /* as it says, and so far */
 	char path[UNPACK_PATH_MAXIMUM + 1];
 };
 
@@ -181,8 +182,12 @@ take_entry(struct unpack *unpack, struct archive_entry *entry,
 	};
 	if (!out->is_directory && *unpack->path == '\0')
 		return fail_path(err, ".", "is no file");
+	/* What nobody reads has to be decompressed, too. */
 	if (out->size > unpack->limits.file_bytes)
 		return fail_limit(err, "too large a file");
+	if (out->size > unpack->limits.total_bytes - unpack->total_bytes)
+		return fail_limit(err, "too much in it");
+	unpack->total_bytes += out->size;
 	return 0;
 }
 
@@ -204,6 +209,7 @@ unpack_next(struct unpack *unpack, struct unpack_entry *out, bool *found,
 		unpack->file_bytes = 0;
 		if (take_entry(unpack, entry, out, err) < 0)
 			return -1;
+		unpack->file_size = out->size;
 	} while (*unpack->path == '\0'); /* the archive's own root */
 	*found = true;
 	return 0;
@@ -219,10 +225,7 @@ unpack_read(struct unpack *unpack, void *bytes, size_t size, size_t *got,
 		return fail_archive(unpack, err);
 	*got = (size_t)taken;
 	unpack->file_bytes += *got;
-	unpack->total_bytes += *got;
-	if (unpack->file_bytes > unpack->limits.file_bytes)
-		return fail_limit(err, "too large a file");
-	if (unpack->total_bytes > unpack->limits.total_bytes)
-		return fail_limit(err, "too much in it");
+	if (unpack->file_bytes > unpack->file_size)
+		return fail_limit(err, "a file that is larger than it says");
 	return 0;
 }
