@@ -159,6 +159,8 @@ def test_what_is_not_there_is_404(api, method, path):
         }
     if "connect" in path:
         content = {"container": "some-name"}
+    if path.endswith("/generate"):
+        content = {"name": "some-name"}
     answer = api.request(method, path, content)
     # Deleting twice is no mistake; a job has an answer of its own.
     resource = path.split("/")[1]
