@@ -14,6 +14,7 @@ const struct route *const route_tables[] = {
 	diagnostics_routes,
 	environment_routes,
 	event_routes,
+	file_change_routes,
 	file_routes,
 	health_routes,
 	image_routes,

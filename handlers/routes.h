@@ -20,6 +20,7 @@ extern const struct route deployment_log_routes[];
 extern const struct route diagnostics_routes[];
 extern const struct route environment_routes[];
 extern const struct route event_routes[];
+extern const struct route file_change_routes[];
 extern const struct route file_routes[];
 extern const struct route health_routes[];
 extern const struct route image_routes[];

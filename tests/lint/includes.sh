@@ -77,7 +77,7 @@ check_own() { # FOLDER INCLUDED
 			handlers/findings.h | handlers/generation.h | \
 			handlers/listing.h | handlers/logs.h | \
 			handlers/rendering.h | handlers/routes.h | \
-			handlers/subjects.h) ;;
+			handlers/subjects.h | handlers/uploads.h) ;;
 		*) false ;;
 		esac
 		return
