@@ -1,15 +1,14 @@
 /* Edits of Compose texts: of the editor's, and of deployments' files. */
 #include "compose/adapt.h"
 #include "compose/compose.h"
+#include "compose/update-arguments.h"
 #include "docker/docker.h"
-#include "docker/reference.h"
 #include "handlers/deployments.h"
 #include "handlers/routes.h"
 #include "jobs/protocol.h"
 
 #include <string.h>
 
-#define REASON_MAXIMUM 500
 #define PORTS_MAXIMUM 64
 
 struct mount_input {
@@ -172,25 +171,12 @@ update_compose(struct request *request, struct reply *reply, struct error *err)
 	return reply_payload(request, reply, 200, &payload);
 }
 
-struct image_input {
-	const char *image, *reason;
-	bool apply, pull;
-};
-
-static const struct field image_fields[] = {
-	CODED_FIELD(struct image_input, image, REQUIRED,
-	    docker_reference_is_valid, "an image reference", "INVALID_IMAGE"),
-	TEXT_FIELD(struct image_input, reason, OPTIONAL, REASON_MAXIMUM),
-	BOOL_FIELD(struct image_input, apply, OPTIONAL),
-	BOOL_FIELD(struct image_input, pull, OPTIONAL),
-	{ 0 },
-};
-
 static int
 set_image(struct request *request, struct reply *reply, struct error *err)
 {
 	const char *service = request_parameter(request, "service");
-	struct image_input input = { 0 };
+	struct image_arguments input = IMAGE_ARGUMENTS;
+	struct probe_arguments probe = { 0 };
 	struct change change = { .kind = JOB_SET_IMAGE,
 		.status = 200,
 		.message = "Image set",
@@ -199,9 +185,11 @@ set_image(struct request *request, struct reply *reply, struct error *err)
 	if (!compose_name_is_valid(service))
 		return error_field(err, "service", "INVALID_NAME",
 		    "service must be " COMPOSE_NAME_EXPECTED);
-	if (request_decode(request, &input, err) < 0)
+	if (request_decode(request, &input, err) < 0 ||
+	    probe_arguments_decode(input.probe, request->arena, &probe, err) <
+		0)
 		return -1;
-	change.arguments = fields_select(image_fields, request->json);
+	change.arguments = fields_select(image_argument_fields, request->json);
 	json_put_text(change.arguments, "service", service);
 	return deployment_change(request, reply, &change, err);
 }
@@ -210,6 +198,6 @@ const struct route compose_edit_routes[] = {
 	{ "POST", "/compose/update", ROLE_OPERATOR, update_compose,
 	    .body = update_fields, .body_required = true },
 	{ "PUT", "/deployments/:name/services/:service/image", ROLE_OPERATOR,
-	    set_image, .body = image_fields, .body_required = true },
+	    set_image, .body = image_argument_fields, .body_required = true },
 	{ 0 },
 };

@@ -4,39 +4,35 @@
 #include "agent/deployment.h"
 #include "agent/updates.h"
 #include "compose/edit.h"
-#include "docker/reference.h"
+#include "compose/update-arguments.h"
 #include "jobs/protocol.h"
-#include "json/fields.h"
 
-#define REASON_MAXIMUM 500
-
-struct image_arguments {
-	const char *service, *image, *reason;
-	bool apply, pull;
-};
-
-static const struct field image_fields[] = {
-	CODED_FIELD(struct image_arguments, service, REQUIRED,
-	    compose_name_is_valid, COMPOSE_NAME_EXPECTED, "INVALID_NAME"),
-	CODED_FIELD(struct image_arguments, image, REQUIRED,
-	    docker_reference_is_valid, "an image reference", "INVALID_IMAGE"),
-	TEXT_FIELD(struct image_arguments, reason, OPTIONAL, REASON_MAXIMUM),
-	BOOL_FIELD(struct image_arguments, apply, OPTIONAL),
-	BOOL_FIELD(struct image_arguments, pull, OPTIONAL),
-	{ 0 },
-};
+/* Zero is no time at all, not what is configured. */
+static void
+set_times(struct update *update, int64_t settle_s, int64_t timeout_s)
+{
+	if (settle_s >= 0)
+		update->settle_ms = settle_s > 0 ? settle_s * 1000 : 1;
+	update->timeout_ms = timeout_s * 1000;
+}
 
 static int
 set_image(struct run *run, struct error *err)
 {
-	struct image_arguments arguments = { 0 };
+	struct image_arguments arguments = IMAGE_ARGUMENTS;
 	struct compose_edit edit = { .arena = &run->arena };
-	const char *pull[2] = { NULL, NULL };
+	/* A plan looks at it later. */
+	const char **pull = arena_array(&run->arena, 2, sizeof *pull);
 	struct compose_files files;
 	struct update update = { 0 };
 
-	if (run_decode(run, image_fields, &arguments, err) < 0 ||
-	    compose_read(run->agent->compose, run->subject, &run->arena, &files,
+	if (run_decode(run, image_argument_fields, &arguments, err) < 0 ||
+	    probe_arguments_decode(
+		arguments.probe, &run->arena, &update.probe, err) < 0)
+		return -1;
+	if (arguments.service == NULL)
+		return error_field(err, "service", NULL, "service is required");
+	if (compose_read(run->agent->compose, run->subject, &run->arena, &files,
 		err) < 0)
 		return -1;
 	edit.text = files.compose;
@@ -49,6 +45,7 @@ set_image(struct run *run, struct error *err)
 	update.reason = arguments.reason;
 	update.apply = arguments.apply;
 	update.pull = arguments.pull ? pull : NULL;
+	set_times(&update, arguments.settle_seconds, arguments.timeout_seconds);
 	return update_apply(run, &update, err);
 }
 

@@ -188,8 +188,10 @@ is_pulled(const struct plan *plan, const struct plan_service *service)
 	    !plan_concerns(plan, service->name) ||
 	    strcmp(service->action, "remove") == 0)
 		return false;
-	return (service->image_id == NULL && !service->is_built) ||
-	       (plan_pulls(plan, service->name) && !service->is_built);
+	if (service->is_built)
+		return false;
+	return plan_pulls(plan, service->name) ||
+	       (service->image_id == NULL && !plan->containers.images_only);
 }
 
 static struct json_object *

@@ -53,8 +53,8 @@ struct plan_containers {
  */
 int plan_files(struct run *run, const struct compose_files *after);
 
-/* What would become of the containers; each call adds to those before: the
- * last verb that is not PLAN_NOTHING stands. Returns 0. */
+/* What would become of the containers, with lists in the arena; each call adds
+ * to those before: the last verb that is not PLAN_NOTHING stands. Returns 0. */
 int plan_containers(struct run *run, const struct plan_containers *containers);
 
 /*

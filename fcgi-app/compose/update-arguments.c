@@ -1,6 +1,7 @@
 #include "compose/update-arguments.h"
 
 #include "compose/compose.h"
+#include "docker/reference.h"
 
 #include <string.h>
 
@@ -51,6 +52,19 @@ const struct field update_argument_fields[] = {
 	BOOL_FIELD(struct update_arguments, deploy, OPTIONAL),
 	TIME_FIELDS(struct update_arguments),
 	OBJECT_FIELD(struct update_arguments, probe, OPTIONAL),
+	{ 0 },
+};
+
+const struct field image_argument_fields[] = {
+	STRING_FIELD(struct image_arguments, service, OPTIONAL,
+	    compose_name_is_valid, COMPOSE_NAME_EXPECTED),
+	CODED_FIELD(struct image_arguments, image, REQUIRED,
+	    docker_reference_is_valid, REFERENCE_EXPECTED, "INVALID_IMAGE"),
+	REASON_FIELD(struct image_arguments),
+	BOOL_FIELD(struct image_arguments, apply, OPTIONAL),
+	BOOL_FIELD(struct image_arguments, pull, OPTIONAL),
+	TIME_FIELDS(struct image_arguments),
+	OBJECT_FIELD(struct image_arguments, probe, OPTIONAL),
 	{ 0 },
 };
 

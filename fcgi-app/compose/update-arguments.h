@@ -25,6 +25,23 @@ struct update_arguments {
 	}
 extern const struct field update_argument_fields[];
 
+/* One service's image. */
+struct image_arguments {
+	const char *service;
+	const char *image;
+	const char *reason;
+	bool apply;
+	bool pull; /* although there is one of that name here */
+	int64_t settle_seconds, timeout_seconds; /* as above */
+	struct json_object *probe;
+};
+#define IMAGE_ARGUMENTS              \
+	{                            \
+		.settle_seconds = -1 \
+	}
+/* A request has the service in its path instead. */
+extern const struct field image_argument_fields[];
+
 struct rollback_arguments {
 	int64_t revision; /* 0: the newest before that was healthy */
 	const char *reason;

@@ -49,7 +49,7 @@ def test_an_image_is_applied_to_its_service_alone(api, deployments, engine):
     before = {one["Service"]: one["Id"] for one in services(engine, name)}
     answer = api.put(
         f"/deployments/{name}/services/worker/image",
-        {"image": "test/web:2", "apply": True},
+        {"image": "test/web:2", "apply": True, "settle_seconds": 0},
     )
     assert answer.status == 200, answer
     assert answer.json["applied"] is True

@@ -6,6 +6,7 @@ import socket
 from clients import assert_error, wait_until
 from conftest import one_service
 
+APPLY = {"apply": True, "settle_seconds": 0}
 SHOP = """\
 services:
   web:
@@ -29,7 +30,7 @@ def planned(answer):
 def plan_update(api, name, text, **more):
     return planned(api.put(
         f"/deployments/{name}?plan=true",
-        {"compose_content": text, "apply": True, **more},
+        {"compose_content": text, **APPLY, **more},
     ))
 
 
@@ -79,7 +80,7 @@ def test_what_is_planned_is_what_happens(api, deployments, engine,
 
     answer = api.put(
         f"/deployments/{name}?plan_id={plan['plan_id']}",
-        {"compose_content": change_web(api, name), "apply": True},
+        {"compose_content": change_web(api, name), **APPLY},
     )
     assert answer.status == 200, answer
     after = ids(engine, name)
@@ -89,7 +90,7 @@ def test_what_is_planned_is_what_happens(api, deployments, engine,
     # What was done once is another change by now.
     answer = api.put(
         f"/deployments/{name}?plan_id={plan['plan_id']}",
-        {"compose_content": content(api, name), "apply": True},
+        {"compose_content": content(api, name), **APPLY},
     )
     assert_error(answer, 412, "PLAN_OUTDATED")
 
@@ -110,7 +111,7 @@ def test_services_come_and_go(api, deployments, engine):
     assert any("idle" in one for one in plan["warnings"])
     before = ids(engine, name)
     answer = api.put(f"/deployments/{name}?plan_id={plan['plan_id']}",
-                     {"compose_content": text, "apply": True})
+                     {"compose_content": text, **APPLY})
     assert answer.status == 200, answer
     after = ids(engine, name)
     assert set(after) == {"web", "worker", "new"}
@@ -193,7 +194,7 @@ def test_a_creation_is_planned(api, deployments):
 def test_an_image_of_one_service_is_planned(api, deployments):
     name = deployments.create(SHOP, start=True)
     path = f"/deployments/{name}/services/worker/image"
-    body = {"image": "test/web:2", "apply": True}
+    body = {"image": "test/web:2", "apply": True, "settle_seconds": 0}
     plan = planned(api.put(f"{path}?plan=true", body))
     assert plan["action"] == "set_image"
     assert actions(plan) == {
@@ -403,8 +404,7 @@ def test_a_rollback_is_planned(api, deployments, engine):
     name = deployments.create(SHOP, start=True)
     text = content(api, name)
     answer = api.put(f"/deployments/{name}", {
-        "compose_content": change_web(api, name), "apply": True,
-        "settle_seconds": 0,
+        "compose_content": change_web(api, name), **APPLY,
     })
     assert answer.status == 200, answer
     path = f"/deployments/{name}/rollback"
