@@ -1,203 +1,16 @@
 #include "archive/pack.h"
 
+#include "archive/program.h"
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "base/file.h"
-#include "base/tree.h"
 
-#include <archive.h>
-#include <archive_entry.h>
-#include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <locale.h>
 #include <stdio.h>
-#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-struct packing {
-	struct archive *archive;
-	const char *leave_out;
-	int64_t bytes_left;
-	size_t entries_left;
-	int64_t deadline_ms;
-};
-
-/*
- * Names are UTF-8, and libarchive converts them by the thread's locale, which
- * is another one.
- */
-struct pack_locale {
-	locale_t before, utf8;
-};
-
-static void
-begin_utf8(struct pack_locale *locale)
-{
-	locale->utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
-	locale->before = (locale_t)0;
-	if (locale->utf8 != (locale_t)0)
-		locale->before = uselocale(locale->utf8);
-}
-
-static void
-end_utf8(struct pack_locale *locale)
-{
-	if (locale->utf8 == (locale_t)0)
-		return;
-	uselocale(locale->before);
-	freelocale(locale->utf8);
-}
-
-static int
-fail_write(struct packing *packing, struct error *err)
-{
-	errno = archive_errno(packing->archive);
-	if (errno <= 0)
-		errno = EIO;
-	return error_errno(err, "cannot write the archive");
-}
-
-static int
-check_deadline(const struct packing *packing, struct error *err)
-{
-	if (clock_monotonic_ms() <= packing->deadline_ms)
-		return 0;
-	return error_set(
-	    err, ERR_TIMEOUT, NULL, "packing the archive takes too long");
-}
-
-static int
-fail_too_large(struct error *err)
-{
-	return error_set(err, ERR_TOO_LARGE, "ARCHIVE_TOO_LARGE",
-	    "there is more than an archive may hold");
-}
-
-/* As many bytes as the header says: a file may grow meanwhile, or shrink. */
-static int
-pack_bytes(struct packing *packing, int fd, int64_t size, struct error *err)
-{
-	char chunk[65536];
-
-	while (size > 0) {
-		size_t wanted =
-		    size < (int64_t)sizeof chunk ? (size_t)size : sizeof chunk;
-		ssize_t got = read(fd, chunk, wanted);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return error_errno(err, "cannot read a file");
-		if (got == 0)
-			return 0;
-		if (archive_write_data(packing->archive, chunk, (size_t)got) <
-		    0)
-			return fail_write(packing, err);
-		if (check_deadline(packing, err) < 0)
-			return -1;
-		size -= got;
-	}
-	return 0;
-}
-
-static int
-pack_header(
-    struct packing *packing, struct archive_entry *entry, struct error *err)
-{
-	return archive_write_header(packing->archive, entry) < ARCHIVE_WARN
-		   ? fail_write(packing, err)
-		   : 0;
-}
-
-static int
-pack_file(struct packing *packing, struct archive_entry *entry, int parent,
-    const char *name, struct error *err)
-{
-	struct stat status;
-	struct error gone;
-	auto_fd int fd = tree_open_file(parent, name, &status, &gone);
-
-	if (fd < 0)
-		return 0;
-	packing->bytes_left -= (int64_t)status.st_size;
-	if (packing->bytes_left < 0)
-		return fail_too_large(err);
-	archive_entry_set_size(entry, status.st_size);
-	if (pack_header(packing, entry, err) < 0)
-		return -1;
-	return pack_bytes(packing, fd, (int64_t)status.st_size, err);
-}
-
-static int
-pack_link(struct packing *packing, struct archive_entry *entry, int parent,
-    const char *name, struct error *err)
-{
-	char target[PATH_MAX];
-	ssize_t length = readlinkat(parent, name, target, sizeof target - 1);
-
-	if (length < 0)
-		return 0;
-	target[length] = '\0';
-	archive_entry_copy_symlink(entry, target);
-	return pack_header(packing, entry, err);
-}
-
-/* What a writer that was killed left behind. */
-static bool
-is_temporary(const char *name)
-{
-	size_t length = strlen(name);
-
-	return strncmp(name, ".flatrun-", 9) == 0 && length > 13 &&
-	       strcmp(name + length - 4, ".tmp") == 0;
-}
-
-static int
-pack_entry(void *context, int parent, const char *name, const char *path,
-    const struct stat *status, struct error *err)
-{
-	struct packing *packing = context;
-	struct archive_entry *entry;
-	int failed = 0;
-
-	if (is_temporary(name) || (packing->leave_out != NULL &&
-				      strcmp(path, packing->leave_out) == 0))
-		return 0;
-	if (packing->entries_left-- == 0)
-		return fail_too_large(err);
-	if (check_deadline(packing, err) < 0)
-		return -1;
-	entry = archive_entry_new();
-	archive_entry_copy_pathname(entry, path);
-	archive_entry_set_mode(entry, status->st_mode & (S_IFMT | 0777));
-	archive_entry_set_mtime(
-	    entry, status->st_mtim.tv_sec, status->st_mtim.tv_nsec);
-	if (S_ISREG(status->st_mode))
-		failed = pack_file(packing, entry, parent, name, err);
-	else if (S_ISLNK(status->st_mode))
-		failed = pack_link(packing, entry, parent, name, err);
-	else if (S_ISDIR(status->st_mode))
-		failed = pack_header(packing, entry, err);
-	archive_entry_free(entry);
-	return failed;
-}
-
-static int
-pack_all(struct packing *packing, int directory, int fd, struct error *err)
-{
-	struct archive *archive = packing->archive;
-
-	if (archive_write_set_format_pax_restricted(archive) != ARCHIVE_OK ||
-	    archive_write_add_filter_gzip(archive) != ARCHIVE_OK ||
-	    archive_write_open_fd(archive, fd) != ARCHIVE_OK)
-		return fail_write(packing, err);
-	if (tree_walk(directory, pack_entry, packing, err) < 0)
-		return -1;
-	return archive_write_close(archive) != ARCHIVE_OK
-		   ? fail_write(packing, err)
-		   : 0;
-}
+/* What the program does for itself, and a little more. */
+#define SPARE_MS 5000
 
 /* A file that is gone with the last descriptor: one to write, one to read. */
 static int
@@ -217,28 +30,42 @@ open_nameless(int staging, int *out_write, struct error *err)
 	return fd;
 }
 
+/* The program says only how it ended. */
+static int
+run_writer(int directory, int to, const char *leave_out,
+    const struct pack_limits *limits, struct error *err)
+{
+	char entries[24], bytes[24], timeout[24], path[PROGRAM_PATH_MAXIMUM];
+	const char *const arguments[] = { archive_program(path), "write",
+		entries, bytes, timeout, leave_out, NULL };
+	const int descriptors[] = { directory, to };
+	struct archive_program program;
+	struct frame_head head;
+	int result;
+
+	snprintf(entries, sizeof entries, "%zu", limits->entries);
+	snprintf(bytes, sizeof bytes, "%lld", (long long)limits->total_bytes);
+	snprintf(
+	    timeout, sizeof timeout, "%lld", (long long)limits->timeout_ms);
+	if (archive_program_start(&program, arguments, descriptors, 2,
+		limits->timeout_ms + SPARE_MS, err) < 0)
+		return -1;
+	result = archive_program_frame(&program, &head, err);
+	if (result == 0 && head.type != FRAME_END)
+		result = archive_program_broken(&program, err);
+	archive_program_end(&program);
+	return result;
+}
+
 int
 pack_tree(int directory, int staging, const char *leave_out,
     const struct pack_limits *limits, off_t *out_size, struct error *err)
 {
-	struct packing packing = { .leave_out = leave_out,
-		.bytes_left = limits->total_bytes,
-		.entries_left = limits->entries,
-		.deadline_ms = clock_monotonic_ms() + limits->timeout_ms };
-	struct pack_locale locale;
 	struct stat status;
 	auto_fd int to = -1;
 	auto_fd int from = open_nameless(staging, &to, err);
-	int failed;
 
-	if (from < 0)
-		return -1;
-	begin_utf8(&locale);
-	packing.archive = archive_write_new();
-	failed = pack_all(&packing, directory, to, err);
-	archive_write_free(packing.archive);
-	end_utf8(&locale);
-	if (failed)
+	if (from < 0 || run_writer(directory, to, leave_out, limits, err) < 0)
 		return -1;
 	if (fstat(from, &status) < 0)
 		return error_errno(err, "cannot read the archive");

@@ -1,34 +1,28 @@
 #include "archive/unpack.h"
 
+#include "archive/program.h"
 #include "base/arena.h"
 #include "base/utf8.h"
 
-#include <archive.h>
-#include <archive_entry.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
-#define BLOCK_BYTES ((size_t)64 * 1024)
-#define PERMISSIONS 0777
+#define PERMISSIONS 0777U
+#define READ_TIMEOUT_MS 300000
 
 struct unpack {
-	struct archive *archive;
+	struct archive_program program;
+	char program_path[PROGRAM_PATH_MAXIMUM];
+	const char *arguments[3];
 	struct unpack_limits limits;
-	uint64_t entries, total_bytes;
-	uint64_t file_size, file_bytes; /* as it says, and so far */
+	uint64_t entries, total_bytes, file_bytes;
+	struct frame_head head; /* of the newest frame */
+	bool has_head;          /* it was read, and not taken */
 	char path[UNPACK_PATH_MAXIMUM + 1];
 };
-
-/* What libarchive says of it is for the log. */
-static int
-fail_archive(struct unpack *unpack, struct error *err)
-{
-	const char *reason = archive_error_string(unpack->archive);
-
-	error_set(err, ERR_INVALID, "INVALID_ARCHIVE",
-	    "this is no archive that can be read: tar, plain or with gzip");
-	return error_detail(err, "%s", reason != NULL ? reason : "unknown");
-}
 
 static int
 fail_limit(struct error *err, const char *what)
@@ -43,26 +37,17 @@ fail_path(struct error *err, const char *path, const char *why)
 	    "the archive's entry '%.200s' %s", path, why);
 }
 
-static struct unpack *
-new_unpack(const struct unpack_limits *limits)
+int
+unpack_open_file(int fd, const struct unpack_limits *limits,
+    struct unpack **out, struct error *err)
 {
 	struct unpack *unpack = xcalloc(1, sizeof *unpack);
 
 	unpack->limits = *limits;
-	unpack->archive = archive_read_new();
-	if (unpack->archive == NULL)
-		abort();
-	archive_read_support_format_tar(unpack->archive);
-	archive_read_support_filter_gzip(unpack->archive);
-	return unpack;
-}
-
-static int
-finish_open(
-    struct unpack *unpack, int status, struct unpack **out, struct error *err)
-{
-	if (status != ARCHIVE_OK) {
-		fail_archive(unpack, err);
+	unpack->arguments[0] = archive_program(unpack->program_path);
+	unpack->arguments[1] = "read";
+	if (archive_program_start(&unpack->program, unpack->arguments, &fd, 1,
+		READ_TIMEOUT_MS, err) < 0) {
 		unpack_close(unpack);
 		return -1;
 	}
@@ -70,24 +55,37 @@ finish_open(
 	return 0;
 }
 
+/* A file that is in memory alone. */
+static int
+make_file(const void *bytes, size_t length, struct error *err)
+{
+	auto_fd int fd = memfd_create("archive", MFD_CLOEXEC);
+	const char *at = bytes;
+
+	if (fd < 0)
+		return error_errno(err, "cannot keep an archive");
+	while (length > 0) {
+		ssize_t put = write(fd, at, length);
+
+		if (put < 0 && errno == EINTR)
+			continue;
+		if (put <= 0)
+			return error_errno(err, "cannot keep an archive");
+		at += put;
+		length -= (size_t)put;
+	}
+	if (lseek(fd, 0, SEEK_SET) < 0)
+		return error_errno(err, "cannot keep an archive");
+	return take_fd(&fd);
+}
+
 int
 unpack_open_memory(const void *bytes, size_t length,
     const struct unpack_limits *limits, struct unpack **out, struct error *err)
 {
-	struct unpack *unpack = new_unpack(limits);
+	auto_fd int fd = make_file(bytes, length, err);
 
-	return finish_open(unpack,
-	    archive_read_open_memory(unpack->archive, bytes, length), out, err);
-}
-
-int
-unpack_open_file(int fd, const struct unpack_limits *limits,
-    struct unpack **out, struct error *err)
-{
-	struct unpack *unpack = new_unpack(limits);
-
-	return finish_open(unpack,
-	    archive_read_open_fd(unpack->archive, fd, BLOCK_BYTES), out, err);
+	return fd < 0 ? -1 : unpack_open_file(fd, limits, out, err);
 }
 
 void
@@ -95,7 +93,7 @@ unpack_close(struct unpack *unpack)
 {
 	if (unpack == NULL)
 		return;
-	archive_read_free(unpack->archive);
+	archive_program_end(&unpack->program);
 	free(unpack);
 }
 
@@ -132,16 +130,31 @@ path_fault(const char *path)
 	}
 }
 
+/* What the frame is of, as it came. */
+static int
+read_path(struct unpack *unpack, struct error *err)
+{
+	size_t length = unpack->head.length, got;
+
+	if (length > UNPACK_PATH_MAXIMUM)
+		return fail_path(err, "", "has too long a path");
+	if (archive_program_read(
+		&unpack->program, unpack->path, length, &got, err) < 0)
+		return -1;
+	unpack->path[length] = '\0';
+	return strlen(unpack->path) == length
+		   ? 0
+		   : fail_path(err, unpack->path, "has a NUL in its path");
+}
+
 /* "./a/b/" is "a/b"; what is left of "./" is "". */
 static int
-take_path(struct unpack *unpack, struct archive_entry *entry, struct error *err)
+clean_path(struct unpack *unpack, struct error *err)
 {
-	const char *path = archive_entry_pathname(entry), *fault;
+	const char *path = unpack->path, *fault;
 	size_t length;
 
-	if (path == NULL)
-		path = archive_entry_pathname_utf8(entry);
-	if (path == NULL)
+	if (*path == '\0')
 		return fail_path(err, "", "has a path that cannot be read");
 	if (strcmp(path, ".") == 0)
 		path = "";
@@ -150,66 +163,82 @@ take_path(struct unpack *unpack, struct archive_entry *entry, struct error *err)
 	length = strlen(path);
 	while (length > 1 && path[length - 1] == '/')
 		length--;
-	if (length > UNPACK_PATH_MAXIMUM)
-		return fail_path(err, path, "has too long a path");
-	memcpy(unpack->path, path, length);
+	memmove(unpack->path, path, length);
 	unpack->path[length] = '\0';
 	fault = length > 0 ? path_fault(unpack->path) : NULL;
 	return fault != NULL ? fail_path(err, unpack->path, fault) : 0;
 }
 
 static int
-take_entry(struct unpack *unpack, struct archive_entry *entry,
-    struct unpack_entry *out, struct error *err)
+take_entry(struct unpack *unpack, struct unpack_entry *out, struct error *err)
 {
-	int64_t size =
-	    archive_entry_size_is_set(entry) ? archive_entry_size(entry) : 0;
+	const struct frame_head *head = &unpack->head;
 
-	if (take_path(unpack, entry, err) < 0)
+	if (read_path(unpack, err) < 0 || clean_path(unpack, err) < 0)
 		return -1;
-	if (archive_entry_hardlink(entry) != NULL ||
-	    archive_entry_symlink(entry) != NULL ||
-	    (archive_entry_filetype(entry) != AE_IFREG &&
-		archive_entry_filetype(entry) != AE_IFDIR))
+	if (head->type == FRAME_OTHER)
 		return fail_path(
 		    err, unpack->path, "is neither a file nor a directory");
 	*out = (struct unpack_entry){
 		.path = unpack->path,
-		.is_directory = archive_entry_filetype(entry) == AE_IFDIR,
-		.mode = archive_entry_perm(entry) & PERMISSIONS,
-		.size = size > 0 ? (uint64_t)size : 0,
-		.changed_s = archive_entry_mtime(entry),
+		.is_directory = head->type == FRAME_DIRECTORY,
+		.mode = head->mode & PERMISSIONS,
+		.size = head->size,
+		.changed_s = head->changed_s,
 	};
 	if (!out->is_directory && *unpack->path == '\0')
 		return fail_path(err, ".", "is no file");
-	/* What nobody reads has to be decompressed, too. */
+	/* A bomb is seen before it goes off. */
 	if (out->size > unpack->limits.file_bytes)
 		return fail_limit(err, "too large a file");
 	if (out->size > unpack->limits.total_bytes - unpack->total_bytes)
 		return fail_limit(err, "too much in it");
-	unpack->total_bytes += out->size;
 	return 0;
+}
+
+/* Looks at the next frame. */
+static int
+peek(struct unpack *unpack, struct error *err)
+{
+	if (!unpack->has_head &&
+	    archive_program_frame(&unpack->program, &unpack->head, err) < 0)
+		return -1;
+	unpack->has_head = true;
+	return 0;
+}
+
+/* What was not read of the file before is skipped, but counted. */
+static int
+skip_data(struct unpack *unpack, struct error *err)
+{
+	char bytes[4096];
+	size_t got;
+
+	do {
+		if (peek(unpack, err) < 0)
+			return -1;
+		if (unpack->head.type != FRAME_DATA)
+			return 0;
+	} while (unpack_read(unpack, bytes, sizeof bytes, &got, err) == 0);
+	return -1;
 }
 
 int
 unpack_next(struct unpack *unpack, struct unpack_entry *out, bool *found,
     struct error *err)
 {
+	*found = false;
 	do {
-		struct archive_entry *entry;
-		int status = archive_read_next_header(unpack->archive, &entry);
-
-		*found = false;
-		if (status == ARCHIVE_EOF)
+		if (skip_data(unpack, err) < 0)
+			return -1;
+		if (unpack->head.type == FRAME_END)
 			return 0;
-		if (status != ARCHIVE_OK && status != ARCHIVE_WARN)
-			return fail_archive(unpack, err);
+		unpack->has_head = false;
 		if (++unpack->entries > unpack->limits.entries)
 			return fail_limit(err, "too many entries");
 		unpack->file_bytes = 0;
-		if (take_entry(unpack, entry, out, err) < 0)
+		if (take_entry(unpack, out, err) < 0)
 			return -1;
-		unpack->file_size = out->size;
 	} while (*unpack->path == '\0'); /* the archive's own root */
 	*found = true;
 	return 0;
@@ -219,13 +248,24 @@ int
 unpack_read(struct unpack *unpack, void *bytes, size_t size, size_t *got,
     struct error *err)
 {
-	la_ssize_t taken = archive_read_data(unpack->archive, bytes, size);
-
-	if (taken < 0)
-		return fail_archive(unpack, err);
-	*got = (size_t)taken;
+	*got = 0;
+	while (*got == 0) {
+		if (peek(unpack, err) < 0)
+			return -1;
+		if (unpack->head.type != FRAME_DATA)
+			return 0;
+		if (archive_program_read(
+			&unpack->program, bytes, size, got, err) < 0)
+			return -1;
+		/* That frame is at its end. */
+		if (*got == 0)
+			unpack->has_head = false;
+	}
 	unpack->file_bytes += *got;
-	if (unpack->file_bytes > unpack->file_size)
-		return fail_limit(err, "a file that is larger than it says");
+	unpack->total_bytes += *got;
+	if (unpack->file_bytes > unpack->limits.file_bytes)
+		return fail_limit(err, "too large a file");
+	if (unpack->total_bytes > unpack->limits.total_bytes)
+		return fail_limit(err, "too much in it");
 	return 0;
 }

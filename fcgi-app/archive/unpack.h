@@ -1,6 +1,7 @@
 /*
  * Archives that strangers made: tar, plain or compressed with gzip, read one
- * entry after the other. Nothing is written here.
+ * entry after the other, by a program without rights (archive/frames.h). What
+ * that says is checked here. Nothing is written.
  *
  * Files and directories alone: a link, a device, a path that is absolute, has
  * ".." or an empty part, is no UTF-8 or has control bytes ends the reading
@@ -41,7 +42,6 @@ struct unpack_entry {
 	int64_t changed_s; /* Unix seconds, 0 when unknown */
 };
 
-/* bytes are borrowed until unpack_close(). */
 int unpack_open_memory(const void *bytes, size_t length,
     const struct unpack_limits *limits, struct unpack **out, struct error *err);
 /* Reads fd from where it is; it stays the caller's. */

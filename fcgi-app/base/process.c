@@ -220,69 +220,148 @@ await_end(const struct process_options *options, struct running *running,
 	}
 }
 
-int
-process_run(const struct process_options *options, struct process_result *out,
+static void
+close_pipes(struct running *running)
+{
+	cleanup_fd(&running->output);
+	cleanup_fd(&running->input);
+	running->output = running->input = -1;
+}
+
+static int
+reap(pid_t pid)
+{
+	int state = 0;
+
+	while (waitpid(pid, &state, 0) < 0 && errno == EINTR)
+		;
+	return state;
+}
+
+/* Gives the child its ends of the pipes; running has the others. */
+static int
+start(const struct process_options *options, struct running *running,
     struct error *err)
 {
 	auto_fd int child_input = -1, child_output = -1, child_status = -1;
 	auto_fd int status = -1;
-	struct running running = { .pid = -1, .output = -1, .input = -1 };
-	int pair[2], code, state;
+	int pair[2], code;
 
-	memset(out, 0, sizeof *out);
-	if (open_input(options, &child_input, &running.input) < 0)
+	*running = (struct running){ .pid = -1, .output = -1, .input = -1 };
+	if (open_input(options, &child_input, &running->input) < 0)
 		return error_errno(err, "cannot start a program");
-	if (pipe2(pair, O_CLOEXEC) < 0) {
-		cleanup_fd(&running.input);
-		return error_errno(err, "cannot start a program");
-	}
-	running.output = pair[0];
-	child_output = pair[1];
 	if (pipe2(pair, O_CLOEXEC) == 0) {
-		status = pair[0];
-		child_status = pair[1];
-		running.pid = fork();
+		running->output = pair[0];
+		child_output = pair[1];
+		if (pipe2(pair, O_CLOEXEC) == 0) {
+			status = pair[0];
+			child_status = pair[1];
+			running->pid = fork();
+		}
 	}
-	if (running.pid == 0)
+	if (running->pid == 0)
 		become_program(
 		    options, child_input, child_output, child_status);
-	if (running.pid < 0) {
+	if (running->pid < 0) {
 		error_errno(err, "cannot start a program");
-		cleanup_fd(&running.output);
-		cleanup_fd(&running.input);
+		close_pipes(running);
 		return -1;
 	}
-	setpgid(running.pid, running.pid);
+	setpgid(running->pid, running->pid);
 	cleanup_fd(&child_status);
 	child_status = -1;
-	cleanup_fd(&child_input);
-	child_input = -1;
-	cleanup_fd(&child_output);
-	child_output = -1;
 	code = wait_for_exec(status);
 	if (code == 0) {
 		if (options->timeout_ms > 0)
-			running.deadline_ms =
+			running->deadline_ms =
 			    clock_monotonic_ms() + options->timeout_ms;
-		relay(options, &running, out);
-		cleanup_fd(&running.input);
-		running.input = -1;
-		await_end(options, &running, out);
-		kill(-running.pid, SIGKILL); /* what it left in its group */
+		return 0;
 	}
-	cleanup_fd(&running.output);
-	cleanup_fd(&running.input);
-	while (waitpid(running.pid, &state, 0) < 0 && errno == EINTR)
-		;
-	if (code != 0) {
-		errno = code;
-		error_errno(err, "cannot start a program");
-		return error_detail(
-		    err, "%s: %s", options->argv[0], strerror(code));
-	}
+	close_pipes(running);
+	reap(running->pid);
+	errno = code;
+	error_errno(err, "cannot start a program");
+	return error_detail(err, "%s: %s", options->argv[0], strerror(code));
+}
+
+static void
+finish(const struct process_options *options, struct running *running,
+    struct process_result *out)
+{
+	int state;
+
+	close_pipes(running);
+	await_end(options, running, out);
+	kill(-running->pid, SIGKILL); /* what it left in its group */
+	state = reap(running->pid);
 	out->exit_code = WIFEXITED(state) ? WEXITSTATUS(state) : -1;
 	out->signal = WIFSIGNALED(state) ? WTERMSIG(state) : 0;
+}
+
+int
+process_run(const struct process_options *options, struct process_result *out,
+    struct error *err)
+{
+	struct running running;
+
+	memset(out, 0, sizeof *out);
+	if (start(options, &running, err) < 0)
+		return -1;
+	relay(options, &running, out);
+	finish(options, &running, out);
 	return 0;
+}
+
+struct process {
+	struct process_options options;
+	struct running running;
+	struct process_result result;
+};
+
+int
+process_start(const struct process_options *options, struct process **out,
+    struct error *err)
+{
+	struct process *process = xcalloc(1, sizeof *process);
+
+	process->options = *options;
+	if (start(options, &process->running, err) < 0) {
+		free(process);
+		return -1;
+	}
+	*out = process;
+	return 0;
+}
+
+size_t
+process_read(struct process *process, void *bytes, size_t size)
+{
+	struct pollfd output = { .fd = process->running.output,
+		.events = POLLIN };
+	ssize_t got;
+
+	for (;;) {
+		int ready = poll(&output, 1, POLL_MS);
+
+		end_when_due(
+		    &process->options, &process->running, &process->result);
+		if (process->running.kill_at_ms != 0)
+			return 0;
+		if (ready <= 0)
+			continue;
+		got = read(process->running.output, bytes, size);
+		if (got >= 0 || errno != EINTR)
+			return got > 0 ? (size_t)got : 0;
+	}
+}
+
+void
+process_finish(struct process *process, struct process_result *out)
+{
+	kill(-process->running.pid, SIGKILL);
+	finish(&process->options, &process->running, &process->result);
+	*out = process->result;
+	free(process);
 }
 
 /* Whether the process's environment has the entry. */

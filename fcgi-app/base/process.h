@@ -52,6 +52,18 @@ int process_run(const struct process_options *options,
     struct process_result *out, struct error *err);
 
 /*
+ * The same for a program whose output is read as it is needed: on_output and
+ * input are not looked at. argv and the like have to live until it is finished.
+ */
+struct process;
+int process_start(const struct process_options *options, struct process **out,
+    struct error *err);
+/* The next bytes of its output; 0 at the end of it, or of the time it has. */
+size_t process_read(struct process *process, void *bytes, size_t size);
+/* Kills what still runs of it, and frees it. */
+void process_finish(struct process *process, struct process_result *out);
+
+/*
  * Kills every process whose environment has the entry "NAME=value", with its
  * process group: what a crashed parent left behind. Those in containers, which
  * may say anything, are not meant. Returns how many.
