@@ -247,6 +247,7 @@ start_threads(struct parts *parts, struct error *err)
 	agent->executor =
 	    executor_new(agent, job_tables, server_job_finished, parts->server);
 	executor_guard(agent->executor, conditions_check);
+	recovery_resume(agent, parts->store);
 	return 0;
 }
 

@@ -23,6 +23,10 @@ clear_leftovers(struct agent *agent, const struct job *job)
 
 	if (project_clear_leftovers(agent, job->subject, &err) < 0)
 		log_error(LOG_WARNING, "cannot clear leftovers", &err);
+	/* The subjects of other jobs are no deployments. */
+	if (compose_name_is_valid(job->subject) &&
+	    compose_clear_temporary(agent->compose, job->subject, &err) < 0)
+		log_error(LOG_WARNING, "cannot remove staged files", &err);
 }
 
 /* The new revision did not come to be; where files were all, that is all. */

@@ -253,7 +253,7 @@ note_phase(struct run *run, const char *phase)
 	struct json_object *progress = json_object_new_object();
 
 	json_put_text(progress, "phase", phase);
-	run_progress(run, progress, false);
+	run_progress(run, progress, true);
 }
 
 /* What was on the disk, with what ran of it. */
@@ -445,18 +445,30 @@ conclude(struct change *change, struct error *err)
 	    change->next.number, err);
 }
 
+static int64_t
+lesser(int64_t left, int64_t right)
+{
+	return left < right ? left : right;
+}
+
+/*
+ * The old version has proved itself before: whatever was asked for the new
+ * one, it is waited for as usual.
+ */
 static int
 put_back(struct change *change, struct json_object **cause, struct error *err)
 {
 	struct run *run = change->run;
+	const struct settings *settings = run->agent->settings;
 	struct going_back back = {
 		.revision = &change->back,
 		.project = change->project,
 		.before = change->state,
 		.containers = change->containers,
 		.count = change->count,
-		.settle_ms = settle_ms(change),
-		.timeout_ms = timeout_ms(change),
+		.settle_ms = lesser(
+		    settle_ms(change), settings->deploy.settle_seconds * 1000),
+		.timeout_ms = settings->deploy.health_timeout_ms,
 	};
 
 	if (going_back_files(run->agent->compose, run->store, &change->back,

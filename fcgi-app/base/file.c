@@ -17,7 +17,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define TEMPORARY_SIZE 32
+#define TEMPORARY_PREFIX ".flatrun-"
+#define TEMPORARY_SUFFIX ".tmp"
+#define TEMPORARY_DIGITS 16
+#define TEMPORARY_SIZE                                           \
+	(sizeof TEMPORARY_PREFIX + sizeof TEMPORARY_SUFFIX - 1 + \
+	    TEMPORARY_DIGITS)
 
 static int
 fail_open(struct error *err, const char *what, const char *path)
@@ -129,11 +134,12 @@ static int
 stage(int directory, const struct file_content *file,
     char temporary[TEMPORARY_SIZE], struct error *err)
 {
-	char digits[17];
+	char digits[TEMPORARY_DIGITS + 1];
 	auto_fd int fd = -1;
 
-	random_hex(digits, 16);
-	snprintf(temporary, TEMPORARY_SIZE, ".flatrun-%s.tmp", digits);
+	random_hex(digits, TEMPORARY_DIGITS);
+	snprintf(temporary, TEMPORARY_SIZE,
+	    TEMPORARY_PREFIX "%s" TEMPORARY_SUFFIX, digits);
 	fd = file_open(
 	    directory, temporary, O_WRONLY | O_CREAT | O_EXCL, file->mode, err);
 	if (fd < 0)
@@ -193,6 +199,40 @@ file_write(int directory, const char *name, const void *bytes, size_t length,
 		.mode = mode };
 
 	return file_write_all(directory, &file, 1, err);
+}
+
+static bool
+is_temporary(const char *name)
+{
+	size_t prefix = strlen(TEMPORARY_PREFIX);
+
+	return strlen(name) == TEMPORARY_SIZE - 1 &&
+	       strncmp(name, TEMPORARY_PREFIX, prefix) == 0 &&
+	       strspn(name + prefix, "0123456789abcdef") == TEMPORARY_DIGITS &&
+	       strcmp(name + prefix + TEMPORARY_DIGITS, TEMPORARY_SUFFIX) == 0;
+}
+
+int
+file_clear_temporary(int directory, struct error *err)
+{
+	int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *entries = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+	int failed = 0;
+
+	if (entries == NULL) {
+		error_errno(err, "cannot list a directory");
+		if (fd >= 0)
+			close(fd);
+		return -1;
+	}
+	while ((entry = readdir(entries)) != NULL && !failed)
+		if (is_temporary(entry->d_name) &&
+		    unlinkat(directory, entry->d_name, 0) < 0 &&
+		    errno != ENOENT)
+			failed = error_errno(err, "cannot remove a file");
+	closedir(entries);
+	return failed;
 }
 
 int

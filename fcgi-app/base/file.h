@@ -53,6 +53,10 @@ struct file_content {
 int file_write_all(int directory, const struct file_content *files,
     size_t count, struct error *err);
 
+/* Removes the files that a process which was killed had not yet put in place
+ * of others, directly in directory. */
+int file_clear_temporary(int directory, struct error *err);
+
 /* Makes the directory unless it is there. */
 int file_make_directory(
     int directory, const char *name, mode_t mode, struct error *err);

@@ -181,6 +181,10 @@ int compose_trash(struct compose *compose, const char *name, struct error *err);
 int compose_empty_trash(
     struct compose *compose, int64_t older_than_s, struct error *err);
 int compose_clear_staging(struct compose *compose, struct error *err);
+/* Removes what a process that was killed had written beside the deployment's
+ * files, but not put in their place. One that is gone is fine. */
+int compose_clear_temporary(
+    struct compose *compose, const char *name, struct error *err);
 
 /* The Compose program: "docker compose" (v2 plugin, started directly) or
  * docker-compose, whichever is there. */

@@ -596,3 +596,18 @@ compose_clear_staging(struct compose *compose, struct error *err)
 {
 	return empty(compose->staging, -1, err);
 }
+
+int
+compose_clear_temporary(
+    struct compose *compose, const char *name, struct error *err)
+{
+	struct error failed;
+	auto_fd int directory = compose_open_directory(compose, name, &failed);
+
+	if (directory >= 0)
+		return file_clear_temporary(directory, err);
+	if (failed.kind == ERR_NOT_FOUND)
+		return 0;
+	*err = failed;
+	return -1;
+}
