@@ -31,7 +31,8 @@ def pytest_collection_modifyitems(config, items):
     # What looks at the traces of all others comes last; what stops and kills
     # processes just before it.
     order = {"test_faults.py": 1, "test_stops.py": 1,
-             "test_registry_faults.py": 1, "test_soundness.py": 2}
+             "test_registry_faults.py": 1, "test_update_faults.py": 1,
+             "test_soundness.py": 2}
     items.sort(key=lambda one: order.get(one.path.name, 0))
 
 

@@ -58,6 +58,8 @@ logging:
 health:
   sample_interval: 1s
   resync_interval: 2m
+deploy:
+  settle_seconds: 1
 compose:
   policy:
     bind_paths: [{directory}/shared]

@@ -228,3 +228,343 @@ def test_a_port_that_is_in_use_touches_nothing(api, site, engine, service):
     body = assert_error(answer, 409, "PORT_IN_USE")
     assert body["outcome"] == "refused"
     assert identities(engine, name) == before
+
+
+def test_a_service_that_uses_too_much_memory_is_taken_back(
+        api, site, engine):
+    name, port = site
+    with unharmed(api, engine, site):
+        answer = update(api, name, web(port, "test/web:2", (
+            "    mem_limit: 16m\n"
+            "    memswap_limit: 16m\n"
+            "    command: ['tail', '/dev/zero']\n"
+        )))
+    cause = assert_rolled_back(answer, "OOM_KILLED")
+    assert cause["oom_killed"] is True
+    assert cause["exit_code"] == 137
+
+
+def test_a_probe_decides_what_counts(api, site, engine):
+    name, port = site
+    with unharmed(api, engine, site):
+        answer = update(
+            api, name, web(port, "test/web:2"), timeout_seconds=3,
+            probe={"path": "/missing", "service": "app"},
+        )
+    cause = assert_rolled_back(answer, "PROBE_FAILED")
+    assert cause["service"] == "app" and "404" in cause["message"]
+    answer = update(
+        api, name, web(port, "test/web:2"),
+        probe={"path": "/index.html", "port": 80, "expect_status": 200},
+    )
+    assert answer.status == 200, answer
+
+
+def test_a_cancelled_update_is_taken_back(api, site, engine, deployments):
+    name, port = site
+    with unharmed(api, engine, site):
+        answer = api.put(f"/deployments/{name}", {
+            "compose_content": web(port, "test/web:2"), "apply": True,
+            "settle_seconds": 60,
+        }, headers={"Prefer": "respond-async"})
+        assert answer.status == 202, answer
+        job_id = answer.json["job_id"]
+        wait_until(
+            lambda: api.get(f"/jobs/{job_id}").json["data"].get(
+                "progress", {}).get("phase") == "waiting", 20,
+        )
+        answer = api.delete(f"/jobs/{job_id}")
+        assert answer.status in (200, 202), answer
+        job = deployments.job(job_id)
+    assert job["error_code"] == "JOB_CANCELLED"
+    assert job["result"]["outcome"] == "rolled_back"
+    assert job["result"]["cause"]["code"] == "JOB_CANCELLED"
+
+
+def test_of_two_updates_at_once_one_is_refused(api, site, engine):
+    name, port = site
+    results = []
+    threads = [
+        threading.Thread(target=lambda image=image: results.append(
+            update(api, name, web(port, image))))
+        for image in ("test/web:2", "test/web:1")
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(one.status for one in results) == [200, 409], results
+    loser = [one for one in results if one.status == 409][0]
+    assert_error(loser, 409, "DEPLOYMENT_BUSY")
+    assert answers(port)
+
+
+def test_a_name_that_stands_for_another_image_is_taken_back(
+        compose_program, api, deployments, engine):
+    port = free_port()
+    engine.run("tag", "test/web:1", "test/moved:latest")
+    compose = web(port, "test/moved:latest")
+    name = deployments.create(compose, start=True)
+    wait_until(lambda: answers(port), 10)
+    old = image_of(engine, name)
+    engine.run("tag", "test/quitter:1", "test/moved:latest")
+    try:
+        with unharmed(api, engine, (name, port), gone=15):
+            answer = update(api, name, compose)
+        assert_rolled_back(answer, "CONTAINER_EXITED")
+        assert image_of(engine, name) == old
+        now = engine.api("/images/test/moved:latest/json")["Id"]
+        assert now == old
+    finally:
+        engine.run("rmi", "-f", "test/moved:latest", check=False)
+
+
+def test_a_first_start_that_fails_leaves_nothing(api, deployments, engine):
+    name = deployments.create(one_service("test/web:1"))
+    answer = update(api, name, one_service("test/quitter:1"))
+    assert_rolled_back(answer, "CONTAINER_EXITED")
+    assert engine.containers(name) == []
+    content = api.get(f"/deployments/{name}/compose").json["content"]
+    assert "test/web:1" in content
+    networks = [one["Name"] for one in engine.api("/networks")]
+    assert not [one for one in networks if one.startswith(f"{name}_")]
+
+
+def test_a_stopped_deployment_stays_stopped_after_a_failure(
+        api, deployments, engine):
+    name = deployments.create(one_service(), start=True)
+    old = image_of(engine, name)
+    assert api.post(f"/deployments/{name}/stop").status == 200
+    answer = update(api, name, one_service("test/quitter:1"))
+    assert_rolled_back(answer, "CONTAINER_EXITED")
+    assert "running" not in engine.states(name)
+    assert image_of(engine, name) == old
+    assert deployments.status(name) == "stopped"
+
+
+def test_one_that_ends_well_is_fine(api, site, engine):
+    name, port = site
+    answer = update(api, name, web(port) + (
+        "  once: {image: test/web:1, command: ['true'], restart: 'no'}\n"))
+    assert answer.status == 200, answer
+    assert sorted(engine.states(name)) == ["exited", "running", "running"]
+
+
+# What people do to the files by hand
+
+
+def by_hand_edit(deployments, name, text):
+    path = f"{deployments.directory(name)}/docker-compose.yml"
+    with open(path, "w") as out:
+        out.write(text)
+
+
+def test_files_written_by_hand_become_a_revision(api, site, deployments):
+    name, port = site
+    by_hand_edit(deployments, name, web(port) + "# by hand\n")
+    answer = update(api, name, web(port) + "# by the API\n")
+    assert answer.status == 200, answer
+    newest, found, first = revisions(api, name)[:3]
+    assert found["reason"] == "found on disk"
+    assert first["reason"] == "created" and first["state"] == "applied"
+    assert newest["number"] == found["number"] + 1
+    one = api.get(f"/deployments/{name}/revisions/{found['number']}").json
+    assert "# by hand" in one["data"]["compose_content"]
+
+
+def test_what_never_ran_is_not_gone_back_to(api, site, engine, deployments):
+    name, port = site
+    old = image_of(engine, name)
+    answer = api.put(f"/deployments/{name}", {
+        "compose_content": web(port, "test/quitter:1")})
+    assert answer.json["outcome"] == "saved" and answer.json["needs_apply"]
+    answer = update(api, name, web(port, "test/quitter:1") + "# again\n")
+    body = assert_error(answer, 502, "ROLLED_BACK")
+    assert body["restored_revision"] == 1
+    assert image_of(engine, name) == old
+    wait_until(lambda: answers(port), 5)
+
+
+# Going back
+
+
+def test_rollbacks_go_back_one_by_one(api, site, engine):
+    name, port = site
+    for number in (2, 3):
+        answer = update(api, name, web(port, f"test/web:{number - 1}", (
+            f"    environment: {{STEP: '{number}'}}\n")))
+        assert answer.status == 200, answer
+        assert answer.json["revision"] == number
+    for step, restored in ((4, 2), (5, 1)):
+        answer = api.post(f"/deployments/{name}/rollback", QUICK)
+        assert answer.status == 200, answer
+        assert answer.json["message"] == "Deployment rolled back"
+        newest = revisions(api, name)[0]
+        assert newest["number"] == step and newest["current"]
+        assert newest["restores"] == restored
+        assert newest["reason"] == f"rollback to revision {restored}"
+    answer = api.post(f"/deployments/{name}/rollback", QUICK)
+    assert_error(answer, 409, "NO_EARLIER_REVISION")
+    content = api.get(f"/deployments/{name}/compose").json["content"]
+    assert "STEP" not in content
+    assert answers(port)
+    answer = api.post(
+        f"/deployments/{name}/rollback",
+        {"revision": 3, "reason": "forward", **QUICK},
+    )
+    assert answer.status == 200, answer
+    assert "STEP: '3'" in api.get(
+        f"/deployments/{name}/compose").json["content"]
+    assert revisions(api, name)[0]["reason"] == "forward"
+
+
+def test_a_rollback_to_what_does_not_work_is_taken_back_too(
+        api, site, engine):
+    name, port = site
+    answer = update(api, name, web(port, "test/quitter:1"))
+    broken = answer.json["revision"]
+    with unharmed(api, engine, site):
+        answer = api.post(
+            f"/deployments/{name}/rollback", {"revision": broken, **QUICK})
+    assert_rolled_back(answer, "CONTAINER_EXITED")
+
+
+def test_an_image_that_is_gone_is_pulled_by_its_digest(
+        api, deployments, engine, registry):
+    port = free_port()
+    name_of_image = f"{registry.host}/team/kept:1"
+    registry.push(name_of_image, "test/web:1")
+    name = deployments.create(web(port, name_of_image), start=True)
+    wait_until(lambda: answers(port), 10)
+    old = image_of(engine, name)
+    # The same name has another content now, and nothing here the old one.
+    registry.push(name_of_image + "-next", "test/web:2")
+    identity = engine.run(
+        "create", "--label", "x=1", "test/web:2").strip()
+    engine.run("commit", identity, "test/unique:1")
+    engine.run("rm", identity)
+    registry.push(f"{registry.host}/team/unique:1", "test/unique:1")
+    answer = update(api, name, web(port, "test/unique:1"))
+    assert answer.status == 200, answer
+    engine.run("rmi", name_of_image)
+    answer = api.post(f"/deployments/{name}/rollback", QUICK)
+    assert answer.status == 200, answer
+    assert image_of(engine, name) == old
+    assert engine.api(f"/images/{name_of_image}/json")["Id"] == old
+
+
+@pytest.mark.parametrize("body, status, field", [
+    ({"revision": 0}, 400, "revision"),
+    ({"revision": -1}, 400, "revision"),
+    ({"revision": "1"}, 400, "revision"),
+    ({"revision": 1.5}, 400, "revision"),
+    ({"revision": 99}, 404, None),
+    ({"settle_seconds": -1}, 400, "settle_seconds"),
+    ({"timeout_seconds": 0}, 400, "timeout_seconds"),
+    ({"reason": "two\nlines"}, 400, "reason"),
+    ({"reason": 5}, 400, "reason"),
+])
+def test_bad_input_of_a_rollback(api, running, body, status, field):
+    answer = api.post(f"/deployments/{running}/rollback", body)
+    assert_error(answer, status, field=field)
+
+
+@pytest.mark.parametrize("probe, field", [
+    ({}, "path"),
+    ({"path": "index.html"}, "path"),
+    ({"path": "/a b"}, "path"),
+    ({"path": "/\r\nX: y"}, "path"),
+    ({"path": "/", "port": 0}, "port"),
+    ({"path": "/", "port": 65536}, "port"),
+    ({"path": "/", "service": "no such"}, "service"),
+    ({"path": "/", "service": "other"}, "probe.service"),
+    ({"path": "/", "expect_status": 99}, "expect_status"),
+    ("/", "probe"),
+])
+def test_bad_probes_are_refused(api, running, engine, probe, field):
+    answer = update(api, running, one_service("test/talker:1"), probe=probe)
+    assert_error(answer, 400, field=field)
+
+
+# Reading revisions
+
+
+def test_a_revision_shows_what_changed_and_no_secret(
+        api, viewer, deployments):
+    name = deployments.create(
+        one_service() + "# one\n",
+        env_vars=[{"key": "PASSWORD", "value": "hunter2"}],
+    )
+    path = f"{deployments.directory(name)}/.env.flatrun"
+    with open(path, "w") as out:
+        out.write("PASSWORD=hunter3\nOTHER=x\n")
+    answer = api.put(f"/deployments/{name}", {
+        "compose_content": one_service() + "# two\n", "reason": "why not"})
+    assert answer.status == 200, answer
+    number = answer.json["revision"]
+    answer = viewer.get(f"/deployments/{name}/revisions/{number - 1}")
+    assert answer.status == 200, answer
+    one = answer.json["data"]
+    assert one["previous"] == number - 2
+    assert "--- a/.env.flatrun" in one["diff"]
+    assert "-PASSWORD=********\n" in one["diff"]
+    assert "+PASSWORD=******** (changed)\n" in one["diff"]
+    assert "+OTHER=********\n" in one["diff"]
+    assert "hunter" not in answer.text
+    answer = viewer.get(f"/deployments/{name}/revisions/{number}")
+    one = answer.json["revision"]
+    assert "-# one\n+# two\n" in one["diff"]
+    assert one["reason"] == "why not" and one["current"] is True
+    assert one["compose_content"].endswith("# two\n")
+    assert one["metadata"]["name"] == name
+    assert "hunter" not in answer.text
+    listed = viewer.get(f"/deployments/{name}/revisions?limit=1&offset=1")
+    assert [row["number"] for row in listed.json["revisions"]] == [number - 1]
+    assert listed.json["total"] == number
+    assert "compose_content" not in listed.json["revisions"][0]
+
+
+@pytest.mark.parametrize("path, status", [
+    ("/deployments/none-such/revisions", 404),
+    ("/deployments/Bad%20Name/revisions", 400),
+    ("/deployments/{}/revisions/99", 404),
+    ("/deployments/{}/revisions/0", 400),
+    ("/deployments/{}/revisions/x", 400),
+    ("/deployments/{}/revisions/12345678901", 400),
+    ("/deployments/{}/revisions?limit=0", 400),
+    ("/deployments/{}/revisions?offset=-1", 400),
+])
+def test_revisions_that_are_not_there(api, running, path, status):
+    assert_error(api.get(path.format(running)), status)
+
+
+def test_only_operators_roll_back(viewer, operator, running):
+    path = f"/deployments/{running}/rollback"
+    assert_error(viewer.post(path, {}), 403)
+    assert_error(operator.post(path, QUICK), 409, "NO_EARLIER_REVISION")
+
+
+# Images of revisions
+
+
+def test_a_cleanup_keeps_the_images_of_good_revisions(
+        api, deployments, engine):
+    images = []
+    for number in range(5):
+        identity = engine.run(
+            "create", "--label", f"n={number}", "test/web:1").strip()
+        engine.run("commit", identity, f"test/kept:{number}")
+        engine.run("rm", identity)
+        images.append(engine.api(f"/images/test/kept:{number}/json")["Id"])
+    name = deployments.create(one_service("test/kept:0"), start=True)
+    for number in range(1, 5):
+        answer = update(
+            api, name, one_service(f"test/kept:{number}"), settle_seconds=0)
+        assert answer.status == 200, answer
+    answer = api.post("/images/cleanup", {"all": True, "dry_run": True})
+    assert answer.status == 200, answer
+    removed = {one["id"] for one in answer.json["removed"]}
+    assert set(images[:2]) <= removed
+    assert not removed & set(images[2:])
+    for number in range(4):
+        engine.run("rmi", "-f", f"test/kept:{number}", check=False)
