@@ -170,7 +170,7 @@ static const struct field metadata_fields[] = {
 	    .type = FIELD_INTEGER,
 	    .offset =
 		FIELD_OFFSET(struct metadata, details.container_port, int64_t),
-	    .minimum = 1,
+	    .minimum = 0,
 	    .maximum = 65535 },
 	{ .name = "mounts",
 	    .type = FIELD_LIST,

@@ -318,6 +318,73 @@ wrong_values_are_refused_with_line_and_key(void **state)
 		assert_refused(f, cases[i][0], cases[i][1]);
 }
 
+#define SHA256 \
+	"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static void
+templates_come_from_directories_and_pinned_archives(void **state)
+{
+	struct fixture *f = *state;
+	const struct settings_template_source *sources;
+
+	assert_int_equal(
+	    load(f, "infrastructure: {default_proxy_network: front}\n"
+		    "templates:\n"
+		    "  catalogue: /srv/catalogue\n"
+		    "  sources:\n"
+		    "    - {name: ours, path: /srv/templates}\n"
+		    "    - name: far\n"
+		    "      url: https://example.org/t.tar.gz\n"
+		    "      sha256: " SHA256 "\n"
+		    "      ca: /etc/ssl/ours.pem\n"),
+	    0);
+	assert_int_equal(f->warnings, 0);
+	assert_string_equal(f->settings->proxy_network, "front");
+	assert_string_equal(f->settings->templates.catalogue, "/srv/catalogue");
+	assert_int_equal(f->settings->templates.source_count, 2);
+	sources = f->settings->templates.sources;
+	assert_string_equal(sources[0].name, "ours");
+	assert_string_equal(sources[0].path, "/srv/templates");
+	assert_null(sources[0].url);
+	assert_null(sources[1].path);
+	assert_string_equal(sources[1].url, "https://example.org/t.tar.gz");
+	assert_string_equal(sources[1].sha256, SHA256);
+	assert_string_equal(sources[1].ca, "/etc/ssl/ours.pem");
+}
+
+static void
+a_source_of_templates_that_is_not_pinned_is_refused(void **state)
+{
+	static const char *const wrong[] = {
+		"{name: a}",
+		"{path: /a}",
+		"{name: builtin, path: /a}",
+		"{name: a, path: relative}",
+		"{name: a, path: /a, url: 'https://b/c', sha256: " SHA256 "}",
+		"{name: a, url: 'https://b/c'}",
+		"{name: a, url: 'http://b/c', sha256: " SHA256 "}",
+		"{name: a, url: 'https://b/c', sha256: abc}",
+		"{name: a, path: /a, ca: /b}",
+		"{name: a, path: /a, other: b}",
+		"{name: a b, path: /a}",
+		"{name: [a], path: /a}",
+		"word",
+	};
+	struct fixture *f = *state;
+	size_t i;
+
+	for (i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+		if (load(f, arena_printf(&f->arena,
+				"templates: {sources: [%s]}\n", wrong[i])) == 0)
+			fail_msg("accepted: %s", wrong[i]);
+	assert_refused(f, "templates: {sources: x}\n",
+	    "1: templates.sources: must be a list of groups of keys");
+	assert_refused(f,
+	    "templates:\n  sources:\n    - {name: a, path: /a}\n"
+	    "    - {name: a, path: /b}\n",
+	    "4: templates.sources: must be sources of different names");
+}
+
 static void
 a_file_that_reads_in_two_ways_is_refused(void **state)
 {
@@ -494,6 +561,14 @@ grammar_takes_what_it_lists_and_nothing_else(void **state)
 		{ word_is_valid, { "cap_add", "a.b-c" }, { "", "a b", "A" } },
 		{ log_path_is_valid, { "off", "/var/log/a.log" },
 		    { "on", "syslog:server=a", "/a b" } },
+		{ network_name_is_valid, { "proxy", "a-b_c.d", "0a" },
+		    { "", "a", "-a", ".a", "a b", "a/b", "a;" } },
+		{ https_url_is_valid,
+		    { "https://a/", "https://a.b:1/c?d=%20e",
+			"https://[::1]/a" },
+		    { "http://a/", "https://a", "https:///a", "https://u@a/",
+			"https://a b/", "https://a/ b", "https://a/\n",
+			"https://a/#b", "https://a:0/", "file:///a" } },
 		{ host_is_loopback, { "127.0.0.1", "127.9.9.9", "::1" },
 		    { "0.0.0.0", "128.0.0.1", "::", "a" } },
 	};
@@ -530,6 +605,8 @@ main(void)
 		TEST(keys_of_the_product_without_use_here_are_known),
 		TEST(an_unknown_key_is_a_warning_with_its_line),
 		TEST(wrong_values_are_refused_with_line_and_key),
+		TEST(templates_come_from_directories_and_pinned_archives),
+		TEST(a_source_of_templates_that_is_not_pinned_is_refused),
 		TEST(a_file_that_reads_in_two_ways_is_refused),
 		TEST(broken_yaml_is_refused_with_its_line),
 		TEST(a_bomb_is_refused_at_once),
