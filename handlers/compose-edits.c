@@ -194,10 +194,51 @@ set_image(struct request *request, struct reply *reply, struct error *err)
 	return deployment_change(request, reply, &change, err);
 }
 
+static int
+change_mounts(struct request *request, struct reply *reply,
+    struct change *change, const struct field *fields, struct error *err)
+{
+	struct mount_arguments input = MOUNT_ARGUMENTS;
+	struct probe_arguments probe = { 0 };
+
+	change->status = 200;
+	change->output_name = "output";
+	if (request_decode(request, &input, err) < 0 ||
+	    probe_arguments_decode(input.probe, request->arena, &probe, err) <
+		0)
+		return -1;
+	change->arguments = fields_select(fields, request->json);
+	return deployment_change(request, reply, change, err);
+}
+
+static int
+add_mount(struct request *request, struct reply *reply, struct error *err)
+{
+	struct change change = { .kind = JOB_MOUNT, .message = "Mount added" };
+
+	return change_mounts(
+	    request, reply, &change, mount_argument_fields, err);
+}
+
+static int
+remove_mount(struct request *request, struct reply *reply, struct error *err)
+{
+	struct change change = { .kind = JOB_UNMOUNT,
+		.message = "Mount removed" };
+
+	return change_mounts(
+	    request, reply, &change, unmount_argument_fields, err);
+}
+
 const struct route compose_edit_routes[] = {
 	{ "POST", "/compose/update", ROLE_OPERATOR, update_compose,
 	    .body = update_fields, .body_required = true },
 	{ "PUT", "/deployments/:name/services/:service/image", ROLE_OPERATOR,
 	    set_image, .body = image_argument_fields, .body_required = true },
+	{ "POST", "/deployments/:name/compose/mount", ROLE_OPERATOR, add_mount,
+	    .body = mount_argument_fields, .body_required = true },
+	{ "POST", "/deployments/:name/compose/unmount", ROLE_OPERATOR,
+	    remove_mount, .body = unmount_argument_fields,
+	    .body_required = true },
 	{ 0 },
 };

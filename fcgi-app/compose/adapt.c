@@ -188,6 +188,13 @@ is_mounted(const struct node *services, const struct adapt_mount *mount)
 	return false;
 }
 
+static const char *
+format_mount(const struct adapt_mount *mount, struct arena *arena)
+{
+	return arena_printf(arena, "%s%s:%s%s", mount->is_volume ? "" : "./",
+	    mount->id, mount->container_path, mount->read_only ? ":ro" : "");
+}
+
 /* Mounts that no service has yet, for the primary one. */
 static void
 write_new_mounts(const struct node *services, const struct adapt_mount *mounts,
@@ -200,10 +207,7 @@ write_new_mounts(const struct node *services, const struct adapt_mount *mounts,
 		    is_mounted(services, &mounts[i]))
 			continue;
 		buffer_text(out, "- ");
-		scalar_write_string(
-		    out, arena_printf(arena, "%s%s:%s",
-			     mounts[i].is_volume ? "" : "./", mounts[i].id,
-			     mounts[i].container_path));
+		scalar_write_string(out, format_mount(&mounts[i], arena));
 		buffer_char(out, '\n');
 	}
 }
@@ -268,6 +272,85 @@ compose_adapt_mounts(struct compose_edit *edit,
 		    add_missing(edit, "volumes", mounts[i].id, err) < 0)
 			return -1;
 	return 0;
+}
+
+/* Whether the item mounts something at the path. */
+static bool
+is_at(const struct node *item, const char *path)
+{
+	const char *target, *first;
+	size_t length;
+
+	if (!node_is_scalar(item)) {
+		target = node_member_text(item, "target");
+		return target != NULL && strcmp(target, path) == 0;
+	}
+	first = strchr(item->text, ':');
+	target = first != NULL ? first + 1 : item->text;
+	length = strcspn(target, ":");
+	return length == strlen(path) && memcmp(target, path, length) == 0;
+}
+
+/* The service's list, or NULL, and the index of what is at the path; -1: it
+ * is free. */
+static int
+find_at(const struct compose_edit *edit, const char **service, const char *path,
+    long *out, struct error *err)
+{
+	struct edit_source source;
+	const struct node *found, *list;
+	size_t i;
+
+	if (edit_read(edit, &source, err) < 0 ||
+	    (*service == NULL && find_primary(edit, service, err) < 0))
+		return -1;
+	found = node_member(node_member(source.root, "services"), *service);
+	if (found == NULL)
+		return error_set(err, ERR_NOT_FOUND, "SERVICE_NOT_FOUND",
+		    "the document has no service '%s'", *service);
+	*out = -1;
+	list = node_member(found, "volumes");
+	for (i = 0;
+	     list != NULL && list->type == NODE_SEQUENCE && i < list->count;
+	     i++)
+		if (is_at(list->items[i], path))
+			*out = (long)i;
+	return 0;
+}
+
+int
+compose_adapt_mount(struct compose_edit *edit, const char *service,
+    const struct adapt_mount *mount, struct error *err)
+{
+	long index;
+
+	if (find_at(edit, &service, mount->container_path, &index, err) < 0)
+		return -1;
+	if (index >= 0)
+		return error_set(err, ERR_CONFLICT, "ALREADY_MOUNTED",
+		    "service '%s' has something at this path already", service);
+	if (compose_edit_append(edit,
+		(const char *const[]){ "services", service, "volumes", NULL },
+		format_mount(mount, edit->arena), err) < 0)
+		return -1;
+	return mount->is_volume ? add_missing(edit, "volumes", mount->id, err)
+				: 0;
+}
+
+int
+compose_adapt_unmount(struct compose_edit *edit, const char *service,
+    const char *container_path, struct error *err)
+{
+	long index;
+
+	if (find_at(edit, &service, container_path, &index, err) < 0)
+		return -1;
+	if (index < 0)
+		return error_set(err, ERR_NOT_FOUND, "MOUNT_NOT_FOUND",
+		    "service '%s' has nothing at this path", service);
+	return compose_edit_drop(edit,
+	    (const char *const[]){ "services", service, "volumes", NULL },
+	    (size_t)index, err);
 }
 
 /* Databases. */

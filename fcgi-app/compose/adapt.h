@@ -27,6 +27,7 @@ struct adapt_mount {
 	const char *id; /* a named volume, or the directory ./id */
 	bool is_volume;
 	bool enabled;
+	bool read_only;             /* of a new one */
 	const char *container_path; /* NULL: only what is there changes */
 };
 
@@ -36,6 +37,17 @@ struct adapt_mount {
  */
 int compose_adapt_mounts(struct compose_edit *edit,
     const struct adapt_mount *mounts, size_t count, struct error *err);
+
+/*
+ * One more mount of the service (NULL: the primary one), behind those it has.
+ * ERR_NOT_FOUND SERVICE_NOT_FOUND; ERR_CONFLICT ALREADY_MOUNTED: something is
+ * at that path.
+ */
+int compose_adapt_mount(struct compose_edit *edit, const char *service,
+    const struct adapt_mount *mount, struct error *err);
+/* Takes out what is at the path. ERR_NOT_FOUND MOUNT_NOT_FOUND. */
+int compose_adapt_unmount(struct compose_edit *edit, const char *service,
+    const char *container_path, struct error *err);
 
 struct adapt_database {
 	const char *type; /* mysql, mariadb, postgres(ql), mongo(db) */

@@ -64,4 +64,11 @@ int edit_insert(const struct edit_source *source, const struct node *mapping,
 int edit_cut(const struct edit_source *source, const struct node *mapping,
     const struct entry *entry, struct edit_splice *out, struct error *err);
 
+/* The same for a list: an item, as it is written, behind those it has; and
+ * one of them, which is not the only one and stands in lines of its own. */
+int edit_append_item(const struct edit_source *source, const struct node *list,
+    const char *item, struct edit_splice *out, struct error *err);
+int edit_cut_item(const struct edit_source *source, const struct node *list,
+    size_t index, struct edit_splice *out, struct error *err);
+
 #endif

@@ -466,3 +466,50 @@ edit_cut(const struct edit_source *source, const struct node *mapping,
 	out->text = "";
 	return 0;
 }
+
+int
+edit_append_item(const struct edit_source *source, const struct node *list,
+    const char *item, struct edit_splice *out, struct error *err)
+{
+	size_t start = edit_byte(source, list->start);
+	size_t column = column_of(source, start);
+	bool open;
+
+	if (list->flow) {
+		out->from = out->to = edit_byte(source, list->last);
+		/* Without quotes a comma would end it. */
+		out->text = arena_printf(source->arena, ", %s%s%s",
+		    *item == '"' ? "" : "\"", item, *item == '"' ? "" : "\"");
+		return 0;
+	}
+	if (!begins_its_line(source, start))
+		return edit_refuse(
+		    err, list, "there is no line to put an item after");
+	out->from = out->to = find_tail(source, list, column);
+	open = out->from > 0 && !is_break(source->text[out->from - 1]);
+	out->text = arena_printf(source->arena, "%s%*s- %s%s",
+	    open ? source->line_break : "", (int)column, "", item,
+	    open ? "" : source->line_break);
+	return 0;
+}
+
+int
+edit_cut_item(const struct edit_source *source, const struct node *list,
+    size_t index, struct edit_splice *out, struct error *err)
+{
+	const struct node *item = list->items[index];
+	size_t start = edit_byte(source, item->start);
+	size_t end = value_end(source, item, start);
+	size_t dash = start;
+
+	while (dash > 0 && strchr(BLANKS, source->text[dash - 1]))
+		dash--;
+	if (dash == 0 || source->text[dash - 1] != '-' ||
+	    !begins_its_line(source, dash - 1))
+		return edit_refuse(
+		    err, item, "the item does not stand in lines of its own");
+	out->from = line_begin(source, dash - 1);
+	out->to = next_line(source, end);
+	out->text = "";
+	return 0;
+}

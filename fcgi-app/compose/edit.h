@@ -49,6 +49,13 @@ int compose_edit_set(struct compose_edit *edit, const char *const *path,
 int compose_edit_remove(
     struct compose_edit *edit, const char *const *path, struct error *err);
 
+/* Adds a text behind the items of a list, which is made if it is missing. */
+int compose_edit_append(struct compose_edit *edit, const char *const *path,
+    const char *text, struct error *err);
+/* Takes the item, counted from 0, out; with the last one goes the list. */
+int compose_edit_drop(struct compose_edit *edit, const char *const *path,
+    size_t index, struct error *err);
+
 /* ERR_NOT_FOUND SERVICE_NOT_FOUND; ERR_INVALID INVALID_IMAGE. */
 int compose_edit_image(struct compose_edit *edit, const char *service,
     const char *image, struct error *err);

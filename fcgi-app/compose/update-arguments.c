@@ -1,6 +1,7 @@
 #include "compose/update-arguments.h"
 
 #include "compose/compose.h"
+#include "docker/docker.h"
 #include "docker/reference.h"
 
 #include <string.h>
@@ -65,6 +66,44 @@ const struct field image_argument_fields[] = {
 	BOOL_FIELD(struct image_arguments, pull, OPTIONAL),
 	TIME_FIELDS(struct image_arguments),
 	OBJECT_FIELD(struct image_arguments, probe, OPTIONAL),
+	{ 0 },
+};
+
+static bool
+mount_type_is_valid(const char *text)
+{
+	return strcmp(text, "volume") == 0 || strcmp(text, "file") == 0;
+}
+
+/* Colons separate it from the rest of a mount. */
+static bool
+container_path_is_valid(const char *text)
+{
+	return text[0] == '/' && strpbrk(text, ":$\n\r") == NULL;
+}
+
+#define MOUNT_FIELDS                                                       \
+	STRING_FIELD(struct mount_arguments, service, OPTIONAL,            \
+	    compose_name_is_valid, COMPOSE_NAME_EXPECTED),                 \
+	    STRING_FIELD(struct mount_arguments, container_path, REQUIRED, \
+		container_path_is_valid, "an absolute path without ':'"),  \
+	    REASON_FIELD(struct mount_arguments),                          \
+	    BOOL_FIELD(struct mount_arguments, apply, OPTIONAL),           \
+	    TIME_FIELDS(struct mount_arguments),                           \
+	    OBJECT_FIELD(struct mount_arguments, probe, OPTIONAL)
+
+const struct field mount_argument_fields[] = {
+	MOUNT_FIELDS,
+	STRING_FIELD(struct mount_arguments, id, REQUIRED, docker_name_is_valid,
+	    "2 to 128 of a-z, A-Z, 0-9, '_', '.' and '-'"),
+	STRING_FIELD(struct mount_arguments, type, OPTIONAL,
+	    mount_type_is_valid, "volume or file"),
+	BOOL_FIELD(struct mount_arguments, read_only, OPTIONAL),
+	{ 0 },
+};
+
+const struct field unmount_argument_fields[] = {
+	MOUNT_FIELDS,
 	{ 0 },
 };
 

@@ -42,6 +42,25 @@ struct image_arguments {
 /* A request has the service in its path instead. */
 extern const struct field image_argument_fields[];
 
+/* A mount of a service. */
+struct mount_arguments {
+	const char *service; /* NULL: the primary one */
+	const char *id;      /* a named volume, or the directory ./id */
+	const char *type;    /* "volume", or "file" */
+	const char *container_path;
+	const char *reason;
+	bool read_only, apply;
+	int64_t settle_seconds, timeout_seconds; /* as above */
+	struct json_object *probe;
+};
+#define MOUNT_ARGUMENTS              \
+	{                            \
+		.settle_seconds = -1 \
+	}
+extern const struct field mount_argument_fields[];
+/* What names a mount that is there: without id and type. */
+extern const struct field unmount_argument_fields[];
+
 struct rollback_arguments {
 	int64_t revision; /* 0: the newest before that was healthy */
 	const char *reason;

@@ -72,6 +72,8 @@ void error_from_json(struct json_object *object, struct error *err);
 /* What a change would do: {"kind", "arguments"} are those of the change. */
 #define JOB_PLAN "deployment.plan"
 #define JOB_SET_IMAGE "deployment.set_image" /* of one service */
+#define JOB_MOUNT "deployment.mount"
+#define JOB_UNMOUNT "deployment.unmount"
 /* On containers, by their whole id. */
 #define JOB_CONTAINER_START "container.start"
 #define JOB_CONTAINER_STOP "container.stop"

@@ -188,3 +188,52 @@ def test_a_text_that_is_none_is_refused(api, viewer):
     assert_error(
         viewer.post("/compose/update", {"content": TWO}), 403, "FORBIDDEN"
     )
+
+
+def test_mounts_are_added_and_removed(api, deployments, engine):
+    name = deployments.create(TWO.replace('"8080:80"', '"80"'), start=True)
+    before, ids = content(api, name), {
+        one["Service"]: one["Id"] for one in services(engine, name)
+    }
+    path = f"/deployments/{name}/compose"
+    body = {
+        "id": "data", "type": "volume", "container_path": "/data",
+        "service": "worker", "read_only": True, "apply": True,
+        "settle_seconds": 0,
+    }
+    answer = api.post(f"{path}/mount", body)
+    assert answer.status == 200, answer
+    assert answer.json["message"] == "Mount added"
+    assert content(api, name) == before.replace(
+        "x-notes:",
+        "    volumes:\n      - data:/data:ro\nx-notes:",
+    ) + "volumes:\n  data:\n"
+    after = {one["Service"]: one["Id"] for one in services(engine, name)}
+    assert after["web"] == ids["web"]
+    assert after["worker"] != ids["worker"]
+    [mounts] = [
+        one["Mounts"] for one in engine.containers(name)
+        if one["Id"] == after["worker"]
+    ]
+    assert [(one["Destination"], one["RW"]) for one in mounts] == [
+        ("/data", False)]
+    assert_error(api.post(f"{path}/mount", body), 409, "ALREADY_MOUNTED")
+    answer = api.post(
+        f"{path}/unmount", {"service": "worker", "container_path": "/data"}
+    )
+    assert answer.status == 200, answer
+    assert answer.json["needs_apply"] is True
+    assert content(api, name) == before + "volumes:\n  data:\n"
+    assert_error(api.post(
+        f"{path}/unmount", {"container_path": "/data"}
+    ), 404, "MOUNT_NOT_FOUND")
+    for broken, field in (
+        ({"id": "data", "container_path": "data"}, "container_path"),
+        ({"id": "../x", "container_path": "/data"}, "id"),
+        ({"container_path": "/data"}, "id"),
+    ):
+        assert_error(
+            api.post(f"{path}/mount", broken), 400, "INVALID_REQUEST", field
+        )
+    engine.run("rm", "-f", *[one["Id"] for one in services(engine, name)])
+    engine.run("volume", "rm", f"{name}_data")

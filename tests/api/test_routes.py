@@ -34,6 +34,8 @@ ROUTES = [
     ("GET", "/deployments/some-name/archive"),
     ("PUT", "/deployments/some-name/services/some-service/image"),
     ("POST", "/compose/update"),
+    ("POST", "/deployments/some-name/compose/mount"),
+    ("POST", "/deployments/some-name/compose/unmount"),
     ("GET", "/deployments/some-name/diagnostics"),
     ("GET", "/deployments/some-name/revisions"),
     ("GET", "/deployments/some-name/revisions/1"),
@@ -165,6 +167,8 @@ def test_what_is_not_there_is_404(api, method, path):
             "compose_content": "services: {app: {image: x}}", "image": "x",
             "env_vars": [], "type": "web",
         }
+    if "mount" in path:
+        content = {"id": "data", "container_path": "/data"}
     if "connect" in path:
         content = {"container": "some-name"}
     if path.endswith("/generate"):

@@ -53,14 +53,36 @@ edit_service(struct compose_edit *edit, const char *service, unsigned int what)
 		abort();
 }
 
+/* What was added is there, and can be taken out again. */
+static void
+edit_mounts(struct compose_edit *edit)
+{
+	static const struct adapt_mount mount = {
+		.id = "more", .is_volume = true, .container_path = "/more"
+	};
+	struct error err = { .code = "" };
+
+	if (compose_adapt_mount(edit, NULL, &mount, &err) < 0) {
+		if (err.message[0] == '\0')
+			abort();
+		return;
+	}
+	if (compose_adapt_mount(edit, NULL, &mount, &err) == 0 ||
+	    strcmp(err.code, "ALREADY_MOUNTED") != 0)
+		abort();
+	if (compose_adapt_unmount(edit, NULL, "/more", &err) == 0 &&
+	    compose_adapt_unmount(edit, NULL, "/more", &err) == 0)
+		abort();
+}
+
 static void
 adapt(struct compose_edit *edit)
 {
 	static const struct adapt_port ports[] = { { 80, "8080" },
 		{ 81, NULL } };
-	static const struct adapt_mount mounts[] = {
-		{ "data", true, true, "/data" }, { "logs", false, false, NULL }
-	};
+	static const struct adapt_mount mounts[] = { { "data", true, true,
+							 false, "/data" },
+		{ "logs", false, false, false, NULL } };
 	static const struct adapt_database database = { .type = "postgres",
 		.password = "p$" };
 	struct error ignored;
@@ -95,6 +117,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	services = document_services(document, &count);
 	for (i = 0; i < count && i < 3; i++)
 		edit_service(&edit, services[i].name, what + (unsigned int)i);
+	edit_mounts(&edit);
 	adapt(&edit);
 	if (edit.length != strlen(edit.text) ||
 	    (edit.text != NULL && document_parse(edit.text, edit.length, &arena,

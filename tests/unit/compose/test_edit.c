@@ -465,6 +465,74 @@ networks_are_renamed_wherever_they_are_named(void **state)
 	    aliased);
 }
 
+static const char *const volumes[] = { "services", "app", "volumes", NULL };
+
+static int
+append(struct fixture *f, const char *text, const char *item)
+{
+	return compose_edit_append(edit(f, text), volumes, item, &f->err);
+}
+
+static int
+drop(struct fixture *f, const char *text, size_t index)
+{
+	return compose_edit_drop(edit(f, text), volumes, index, &f->err);
+}
+
+static void
+items_are_added_behind_the_others(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_text(f,
+	    append(f,
+		"services:\n  app:\n    volumes: # v\n    - a:/a # one\n    "
+		"# - b:/b\n    image: i\n",
+		"c:/c"),
+	    "services:\n  app:\n    volumes: # v\n    - a:/a # one\n    # - "
+	    "b:/b\n    - c:/c\n    image: i\n");
+	assert_text(f,
+	    append(f,
+		"services:\n  app:\n    volumes:\n      - type: bind\n        "
+		"source: ./a",
+		"./c:/c"),
+	    "services:\n  app:\n    volumes:\n      - type: bind\n        "
+	    "source: ./a\n      - \"./c:/c\"");
+	assert_text(f,
+	    append(f, "services:\n  app:\n    volumes: [a:/a] # v\n", "b:/b"),
+	    "services:\n  app:\n    volumes: [a:/a, \"b:/b\"] # v\n");
+	assert_text(f, append(f, "services:\n  app:\n    image: i\n", "b:/b"),
+	    "services:\n  app:\n    image: i\n    volumes:\n      - b:/b\n");
+	assert_text(f,
+	    append(f, "services:\n  app:\n    volumes: []\n", "b:/b"),
+	    "services:\n  app:\n    volumes:\n      - b:/b\n");
+}
+
+static void
+items_are_taken_out_with_their_lines(void **state)
+{
+	struct fixture *f = *state;
+	static const char aliased[] =
+	    "x-v: &v [a, b]\nservices:\n  app:\n    volumes: *v\n";
+
+	assert_text(f,
+	    drop(f,
+		"services:\n  app:\n    volumes:\n    - a # one\n    # two\n  "
+		"  - type: bind\n      source: ./b\n    - c\n",
+		1),
+	    "services:\n  app:\n    volumes:\n    - a # one\n    # two\n    - "
+	    "c\n");
+	assert_text(f,
+	    drop(f, "services:\n  app:\n    volumes: [a, b, c]\n", 0),
+	    "services:\n  app:\n    volumes: [\"b\", \"c\"]\n");
+	assert_text(f,
+	    drop(f, "services:\n  app:\n    image: i\n    volumes: [a]\n", 0),
+	    "services:\n  app:\n    image: i\n");
+	assert_refused(f, drop(f, aliased, 0), aliased);
+	assert_refused(f, drop(f, "services:\n  app:\n    volumes: [a]\n", 1),
+	    "services:\n  app:\n    volumes: [a]\n");
+}
+
 static void
 ways_of_writing_without_a_place_are_refused(void **state)
 {
@@ -529,6 +597,8 @@ main(void)
 		EACH(a_service_is_added_behind_the_others),
 		EACH(members_deep_below_are_reached),
 		EACH(networks_are_renamed_wherever_they_are_named),
+		EACH(items_are_added_behind_the_others),
+		EACH(items_are_taken_out_with_their_lines),
 		EACH(ways_of_writing_without_a_place_are_refused),
 		EACH(what_is_no_document_or_fragment_is_refused),
 	};
