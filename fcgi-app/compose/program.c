@@ -339,18 +339,32 @@ last_line(char *text)
 	return line != NULL ? line + 1 : text;
 }
 
+/*
+ * Version 2 says of what it gives up, because something else has failed, that
+ * the Engine does not answer. It does when the last word is its.
+ */
+static bool
+tells_of(const char *output, bool engine_answers, const struct failure *failure)
+{
+	return (!engine_answers || failure->kind != ERR_UNAVAILABLE) &&
+	       strstr(output, failure->words) != NULL;
+}
+
 static int
 fail_by_output(struct capture *capture, int exit_code, struct error *err)
 {
 	char lower[TAIL_SIZE + 1];
 	const struct failure *failure = failures;
+	bool engine_answers = strncmp(last_line(capture->tail),
+				  "Error response from daemon", 26) == 0;
 	size_t i;
 	int port = 0;
 
 	for (i = 0; i <= capture->length; i++)
 		lower[i] = (char)tolower((unsigned char)capture->tail[i]);
 	lower[capture->length] = '\0';
-	while (failure->words != NULL && strstr(lower, failure->words) == NULL)
+	while (
+	    failure->words != NULL && !tells_of(lower, engine_answers, failure))
 		failure++;
 	if (failure->words != NULL && failure->code != NULL &&
 	    strcmp(failure->code, "PORT_IN_USE") == 0)

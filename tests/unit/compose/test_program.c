@@ -267,6 +267,22 @@ what_compose_says_becomes_an_error(void **state)
 	}
 }
 
+/* What else was to be pulled is given up, in words that mislead. */
+static void
+an_engine_that_has_the_last_word_is_there(void **state)
+{
+	struct fixture *f = *state;
+
+	create(f, "services:\n  app:\n    image: n\n", NULL);
+	use_script(f, "#!/bin/sh\ncat <<'E' >&2\n"
+		      " far Error Get \"http://x/v2/\": connection refused\n"
+		      " app Error Cannot connect to the Docker daemon at x.\n"
+		      "Error response from daemon: Get \"http://x/v2/\": "
+		      "connection refused\nE\nexit 18\n");
+	assert_int_equal(run(f, "pull"), -1);
+	assert_string_equal(error_code(&f->err), "REGISTRY_UNAVAILABLE");
+}
+
 static void
 output_beyond_the_buffer_is_dropped_but_still_read(void **state)
 {
@@ -533,6 +549,7 @@ main(void)
 		TEST(the_checked_text_is_for_its_owner_alone),
 		TEST(what_a_hand_made_invalid_does_not_run),
 		TEST(what_compose_says_becomes_an_error),
+		TEST(an_engine_that_has_the_last_word_is_there),
 		TEST(output_beyond_the_buffer_is_dropped_but_still_read),
 		TEST(a_run_ends_with_its_time_or_its_cancellation),
 		TEST(the_real_program_takes_the_checked_text),
