@@ -175,15 +175,51 @@ ask_usage(struct run *run, struct docker_image_usage *out, struct error *err)
 	return 0;
 }
 
+/* Whether one of its names, or of those it had, is in the repository. */
+static bool
+has_name_in(const char *const *names, size_t count,
+    const char *const *repositories, struct arena *arena)
+{
+	struct docker_reference parts;
+	struct error ignored;
+	size_t i, k;
+
+	for (i = 0; i < count; i++) {
+		const char *full;
+
+		if (docker_reference_parse(names[i], arena, &parts, &ignored) <
+		    0)
+			continue;
+		full = arena_printf(arena, "%s/%s", parts.host, parts.path);
+		for (k = 0; repositories[k] != NULL; k++)
+			if (strcmp(repositories[k], full) == 0)
+				return true;
+	}
+	return false;
+}
+
+static bool
+is_looked_at(const struct docker_image *image,
+    const struct image_cleanup *cleanup, struct arena *arena)
+{
+	return cleanup->repositories == NULL ||
+	       has_name_in(image->tags, image->tag_count, cleanup->repositories,
+		   arena) ||
+	       has_name_in(image->digests, image->digest_count,
+		   cleanup->repositories, arena);
+}
+
 /* Keeps of usage's images those that are of no use. */
 static int
-select_useless(struct run *run, struct docker_image_usage *usage, bool all,
+select_useless(struct run *run, struct docker_image_usage *usage,
+    const struct image_cleanup *cleanup, size_t *out_looked_at,
     struct error *err)
 {
 	struct docker_container *containers;
 	struct kept kept = { 0 };
 	size_t container_count, i, count = 0;
 
+	*out_looked_at = 0;
 	if (docker_container_list(run->agent->docker, NULL, &run->arena,
 		&containers, &container_count, err) < 0 ||
 	    keep_deployments(run, &kept, err) < 0 ||
@@ -192,7 +228,10 @@ select_useless(struct run *run, struct docker_image_usage *usage, bool all,
 	for (i = 0; i < usage->count; i++) {
 		const struct docker_image *image = &usage->images[i].image;
 
-		if ((!all && image->tag_count > 0) ||
+		if (!is_looked_at(image, cleanup, &run->arena))
+			continue;
+		(*out_looked_at)++;
+		if ((!cleanup->all && image->tag_count > 0) ||
 		    is_used(image, containers, container_count) ||
 		    has_kept_id(&kept, image->id) ||
 		    has_kept_name(
@@ -281,33 +320,34 @@ sum_unshared(
 }
 
 static void
-put_totals(struct run *run, int64_t freed_bytes)
+put_totals(struct json_object *out, size_t looked_at, int64_t freed_bytes)
 {
-	struct json_object *removed = json_member(run->result, "removed");
+	size_t count = json_object_array_length(json_member(out, "removed"));
 
+	json_put_integer(out, "count", (int64_t)count);
 	json_put_integer(
-	    run->result, "count", (int64_t)json_object_array_length(removed));
-	json_put_integer(
-	    run->result, "freed_bytes", freed_bytes > 0 ? freed_bytes : 0);
+	    out, "kept", (int64_t)(looked_at > count ? looked_at - count : 0));
+	json_put_integer(out, "freed_bytes", freed_bytes > 0 ? freed_bytes : 0);
 }
 
 int
-cleanup_images(struct run *run, bool all, bool dry_run, struct error *err)
+cleanup_images(struct run *run, const struct image_cleanup *cleanup,
+    struct json_object *out, struct error *err)
 {
 	struct json_object *removed = json_object_new_array();
 	struct docker_image_usage before, after;
 	struct error failure;
+	size_t looked_at;
 	int failed;
 
-	run->result = json_object_new_object();
-	json_put(run->result, "removed", removed);
-	json_put_boolean(run->result, "dry_run", dry_run);
-	put_totals(run, 0);
+	json_put(out, "removed", removed);
+	json_put_boolean(out, "dry_run", cleanup->dry_run);
+	put_totals(out, 0, 0);
 	if (ask_usage(run, &before, err) < 0 ||
-	    select_useless(run, &before, all, err) < 0)
+	    select_useless(run, &before, cleanup, &looked_at, err) < 0)
 		return -1;
-	if (dry_run) {
-		put_totals(run, sum_unshared(&before, removed));
+	if (cleanup->dry_run) {
+		put_totals(out, looked_at, sum_unshared(&before, removed));
 		return 0;
 	}
 	failed = remove_all(run, &before, removed, &failure);
@@ -315,7 +355,7 @@ cleanup_images(struct run *run, bool all, bool dry_run, struct error *err)
 	if (json_object_array_length(removed) > 0 &&
 	    ask_usage(run, &after, err) < 0)
 		return -1;
-	put_totals(run, before.layer_bytes - after.layer_bytes);
+	put_totals(out, looked_at, before.layer_bytes - after.layer_bytes);
 	if (failed)
 		*err = failure;
 	return failed;

@@ -7,6 +7,7 @@
 #include "agent/project.h"
 #include "agent/revisions.h"
 #include "base/log.h"
+#include "compose/lifecycle-arguments.h"
 #include "compose/metadata.h"
 #include "jobs/protocol.h"
 #include "proxy/proxy.h"
@@ -194,17 +195,6 @@ create_deployment(struct run *run, struct error *err)
 	return 0;
 }
 
-struct start_arguments {
-	bool force_recreate, no_cache, fresh_pull;
-};
-
-static const struct field start_fields[] = {
-	BOOL_FIELD(struct start_arguments, force_recreate, OPTIONAL),
-	BOOL_FIELD(struct start_arguments, no_cache, OPTIONAL),
-	BOOL_FIELD(struct start_arguments, fresh_pull, OPTIONAL),
-	{ 0 },
-};
-
 static unsigned int
 up_flags(const struct start_arguments *arguments)
 {
@@ -220,7 +210,7 @@ start_deployment(struct run *run, struct error *err)
 	struct deployment loaded;
 	int failed;
 
-	if (run_decode(run, start_fields, &arguments, err) < 0 ||
+	if (run_decode(run, start_argument_fields, &arguments, err) < 0 ||
 	    deployment_load_runnable(run, &loaded, err) < 0)
 		return -1;
 	failed = project_up(run, loaded.project, up_flags(&arguments), err);
@@ -273,7 +263,7 @@ restart_deployment(struct run *run, struct error *err)
 	bool exists;
 	int failed;
 
-	if (run_decode(run, start_fields, &arguments, err) < 0 ||
+	if (run_decode(run, start_argument_fields, &arguments, err) < 0 ||
 	    deployment_load_runnable(run, &loaded, err) < 0 ||
 	    project_has_containers(run, loaded.project, &exists, err) < 0)
 		return -1;

@@ -73,6 +73,7 @@ format_services(const struct document *document, struct arena *arena)
 
 		json_put_text(service, "name", services[i].name);
 		json_put_text(service, "image", services[i].image);
+		json_put_boolean(service, "has_build", services[i].has_build);
 		json_put(service, "ports",
 		    list_of(services[i].ports, services[i].port_count));
 		json_put(service, "networks",

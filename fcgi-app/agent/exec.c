@@ -13,6 +13,7 @@
 
 struct program {
 	struct run *run;
+	const char *container; /* whole id */
 	const char *id;
 	int64_t deadline_ms;
 	int64_t checked_at_ms; /* when the Engine was asked whether it runs */
@@ -97,7 +98,7 @@ end_program(struct program *program, const struct docker_exec_state *state,
 	bool cancelled = atomic_load(program->run->cancel);
 
 	if (state->pid > 1)
-		exec_kill_session((pid_t)state->pid, program->run->subject);
+		exec_kill_session((pid_t)state->pid, program->container);
 	while (after.running && clock_monotonic_ms() < until_ms) {
 		clock_sleep_ms(STATE_STEP_MS);
 		if (docker_exec_inspect(program->run->agent->docker,
@@ -106,7 +107,7 @@ end_program(struct program *program, const struct docker_exec_state *state,
 	}
 	if (after.running)
 		log_event(LOG_WARNING, "a program in a container lives on",
-		    LOG_TEXT("container", program->run->subject));
+		    LOG_TEXT("container", program->container));
 	if (cancelled)
 		return error_set(err, ERR_CONFLICT, "JOB_CANCELLED",
 		    "the job was cancelled");
@@ -120,9 +121,10 @@ static int
 judge(struct program *program, const struct docker_exec_state *state,
     struct error *err)
 {
-	struct json_object *result = json_object_new_object();
+	struct json_object *result = program->run->result;
 
-	program->run->result = result;
+	if (result == NULL)
+		result = program->run->result = json_object_new_object();
 	json_put_boolean(result, "truncated", program->truncated);
 	if (state->running)
 		return end_program(program, state, err);
@@ -143,28 +145,21 @@ abandon(struct program *program)
 	if (docker_exec_inspect(program->run->agent->docker, program->id,
 		&state, &ignored) == 0 &&
 	    state.running && state.pid > 1)
-		exec_kill_session((pid_t)state.pid, program->run->subject);
+		exec_kill_session((pid_t)state.pid, program->container);
 }
 
-static int
-run_program(struct run *run, struct error *err)
+int
+exec_in_container(struct run *run, const struct docker_exec *exec,
+    int64_t timeout_s, struct error *err)
 {
-	struct exec_arguments arguments = { .command = "sh",
-		.timeout = EXEC_TIMEOUT_S };
 	struct docker *docker = run->agent->docker;
-	struct program program = { .run = run };
+	struct program program = { .run = run, .container = exec->container };
 	struct docker_exec_state state;
-	struct docker_exec exec;
 
-	if (run_decode(run, exec_argument_fields, &arguments, err) < 0 ||
-	    exec_arguments_check(&arguments, err) < 0)
-		return -1;
-	exec = exec_arguments_apply(&arguments, run->subject, &run->arena);
-	if (docker_exec_create(docker, &exec, &run->arena, &program.id, err) <
-	    0)
+	if (docker_exec_create(docker, exec, &run->arena, &program.id, err) < 0)
 		return -1;
 	program.checked_at_ms = clock_monotonic_ms();
-	program.deadline_ms = program.checked_at_ms + 1000 * arguments.timeout;
+	program.deadline_ms = program.checked_at_ms + 1000 * timeout_s;
 	if (docker_exec_run(
 		docker, program.id, take_output, goes_on, &program, err) < 0) {
 		abandon(&program);
@@ -173,6 +168,20 @@ run_program(struct run *run, struct error *err)
 	if (await_end(&program, &state, err) < 0)
 		return -1;
 	return judge(&program, &state, err);
+}
+
+static int
+run_program(struct run *run, struct error *err)
+{
+	struct exec_arguments arguments = { .command = "sh",
+		.timeout = EXEC_TIMEOUT_S };
+	struct docker_exec exec;
+
+	if (run_decode(run, exec_argument_fields, &arguments, err) < 0 ||
+	    exec_arguments_check(&arguments, err) < 0)
+		return -1;
+	exec = exec_arguments_apply(&arguments, run->subject, &run->arena);
+	return exec_in_container(run, &exec, arguments.timeout, err);
 }
 
 const struct job_kind exec_jobs[] = {

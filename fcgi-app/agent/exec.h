@@ -16,6 +16,17 @@
 
 extern const struct job_kind exec_jobs[];
 
+struct docker_exec;
+
+/*
+ * Runs it in the container that it names by the whole id. Its output goes to
+ * the run, and to the run's result "exit_code" and "truncated". ERR_UPSTREAM
+ * COMMAND_FAILED when the exit code is not 0, ERR_TIMEOUT EXEC_TIMEOUT,
+ * ERR_CONFLICT JOB_CANCELLED.
+ */
+int exec_in_container(struct run *run, const struct docker_exec *exec,
+    int64_t timeout_s, struct error *err);
+
 /*
  * Kills the processes of the session whose cgroup names the container's whole
  * id; the count of them.

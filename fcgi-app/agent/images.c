@@ -282,11 +282,15 @@ static int
 clean_up_images(struct run *run, struct error *err)
 {
 	struct cleanup_arguments arguments = { 0 };
+	struct image_cleanup cleanup = { 0 };
 	int failed;
 
 	if (run_decode(run, cleanup_fields, &arguments, err) < 0)
 		return -1;
-	failed = cleanup_images(run, arguments.all, arguments.dry_run, err);
+	cleanup.all = arguments.all;
+	cleanup.dry_run = arguments.dry_run;
+	run->result = json_object_new_object();
+	failed = cleanup_images(run, &cleanup, run->result, err);
 	if (!arguments.dry_run)
 		refresh_images(run);
 	return failed;

@@ -2,11 +2,13 @@
 
 #include "config.h"
 
+#include "agent/actions.h"
 #include "agent/agent.h"
 #include "agent/conditions.h"
 #include "agent/containers.h"
 #include "agent/credentials.h"
 #include "agent/deployments.h"
+#include "agent/deploys.h"
 #include "agent/directories.h"
 #include "agent/edits.h"
 #include "agent/environment.h"
@@ -25,6 +27,7 @@
 #include "agent/registries.h"
 #include "agent/samples.h"
 #include "agent/server.h"
+#include "agent/services.h"
 #include "agent/templates.h"
 #include "agent/update-jobs.h"
 #include "agent/upkeep.h"
@@ -199,6 +202,9 @@ static const struct job_kind *const job_tables[] = {
 	update_jobs,
 	edit_jobs,
 	plan_jobs,
+	service_jobs,
+	deploy_jobs,
+	action_jobs,
 	container_jobs,
 	exec_jobs,
 	network_jobs,

@@ -70,6 +70,13 @@ run_compose(struct run *run, const char *project, struct buffer *output,
 	run_compose((run), (project), &(run)->output, \
 	    (const char *const[]){ __VA_ARGS__, NULL }, (err))
 
+int
+project_compose(struct run *run, const char *project,
+    const char *const *arguments, struct error *err)
+{
+	return run_compose(run, project, &run->output, arguments, err);
+}
+
 static int
 list_containers(struct agent *agent, const char *project, struct arena *arena,
     struct docker_container **out, size_t *count, struct error *err)

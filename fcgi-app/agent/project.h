@@ -41,6 +41,31 @@ int project_restart(struct run *run, const char *project, struct error *err);
 /* Removes containers and networks; named volumes stay. */
 int project_down(struct run *run, const char *project, struct error *err);
 
+/*
+ * One service, and no other. Flags as above; building is of that one alone.
+ * project-services.c has them.
+ */
+int project_service_up(struct run *run, const char *project,
+    const char *service, unsigned int flags, struct error *err);
+int project_service_stop(struct run *run, const char *project,
+    const char *service, struct error *err);
+int project_service_restart(struct run *run, const char *project,
+    const char *service, struct error *err);
+/* Pulls what can be pulled of these, NULL-ended and of the run's arena.
+ * Touches no container. */
+int project_pull(struct run *run, const char *project,
+    const char *const *services, struct error *err);
+/* Without the files, by Compose's labels. */
+int project_service_stop_containers(struct run *run, const char *project,
+    const char *service, struct error *err);
+/* Whether it has containers, running or not. */
+int project_service_exists(struct run *run, const char *project,
+    const char *service, bool *out, struct error *err);
+
+/* `compose <arguments>` (NULL-ended) with its output for the run. */
+int project_compose(struct run *run, const char *project,
+    const char *const *arguments, struct error *err);
+
 /* The same without the files. */
 int project_stop_containers(
     struct run *run, const char *project, struct error *err);

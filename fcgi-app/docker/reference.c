@@ -280,3 +280,13 @@ docker_reference_canonical(
 	    reference->path, has_digest ? '@' : ':',
 	    has_digest ? reference->digest : reference->tag);
 }
+
+bool
+docker_reference_is_latest(const char *text, struct arena *arena)
+{
+	struct docker_reference parts;
+	struct error ignored;
+
+	return docker_reference_parse(text, arena, &parts, &ignored) == 0 &&
+	       parts.digest[0] == '\0' && strcmp(parts.tag, "latest") == 0;
+}

@@ -42,6 +42,10 @@ int docker_reference_parse(const char *text, struct arena *arena,
 const char *docker_reference_canonical(
     const struct docker_reference *reference, struct arena *arena);
 
+/* Whether what it stands for changes with each release: it has the tag
+ * "latest", or neither a tag nor a digest. */
+bool docker_reference_is_latest(const char *text, struct arena *arena);
+
 /* HOST[:PORT] as in a reference: labels, or an IPv6 address in brackets. */
 bool docker_registry_host_is_valid(const char *host);
 

@@ -74,6 +74,17 @@ void error_from_json(struct json_object *object, struct error *err);
 #define JOB_SET_IMAGE "deployment.set_image" /* of one service */
 #define JOB_MOUNT "deployment.mount"
 #define JOB_UNMOUNT "deployment.unmount"
+#define JOB_REBUILD "deployment.rebuild"
+#define JOB_DEPLOY "deployment.deploy"
+#define JOB_PULL "deployment.pull"
+#define JOB_CLEANUP "deployment.cleanup" /* of old images */
+#define JOB_ACTION "deployment.action"   /* one of its quick actions */
+/* On one service, which the arguments name. */
+#define JOB_SERVICE_START "deployment.service_start"
+#define JOB_SERVICE_STOP "deployment.service_stop"
+#define JOB_SERVICE_RESTART "deployment.service_restart"
+#define JOB_SERVICE_REBUILD "deployment.service_rebuild"
+#define JOB_SERVICE_PULL "deployment.service_pull"
 /* On containers, by their whole id. */
 #define JOB_CONTAINER_START "container.start"
 #define JOB_CONTAINER_STOP "container.stop"

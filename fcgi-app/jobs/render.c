@@ -1,15 +1,20 @@
 #include "jobs/render.h"
 
 #include "base/clock.h"
+#include "jobs/protocol.h"
 
 #include <string.h>
 
 const char *
 job_action(const struct job *job)
 {
+	static const char of_service[] = "service_";
 	const char *dot = strchr(job->kind, '.');
+	const char *action = dot != NULL ? dot + 1 : job->kind;
+	size_t length = sizeof of_service - 1;
 
-	return dot != NULL ? dot + 1 : job->kind;
+	return strncmp(action, of_service, length) == 0 ? action + length
+							: action;
 }
 
 bool
@@ -55,10 +60,22 @@ put_stored(struct json_object *object, const char *name, const char *text)
 		json_put(object, name, value);
 }
 
+/* Of a job on one service, as far as it has told. */
+static void
+put_service(struct json_object *object)
+{
+	const char *service =
+	    json_text(json_member(object, "result"), "service");
+
+	if (service != NULL)
+		json_put_text(object, "service", service);
+}
+
 void
 job_withhold(struct job *job, enum role role)
 {
-	if (role < ROLE_OPERATOR && job_is_of(job, "exec"))
+	if (role < ROLE_OPERATOR &&
+	    (job_is_of(job, "exec") || strcmp(job->kind, JOB_ACTION) == 0))
 		job->output = "";
 }
 
@@ -85,6 +102,7 @@ job_render(const struct job *job, bool with_output, struct arena *arena)
 	}
 	put_stored(object, "progress", job->progress);
 	put_stored(object, "result", job->result);
+	put_service(object);
 	json_put_text(object, "actor", job->actor);
 	json_put_text(object, "request_id", job->request_id);
 	put_time(object, "created_at", job->created_at_ms, arena);

@@ -9,7 +9,7 @@
 #include "store/keys.h"
 #include "json/json.h"
 
-/* "start" for "deployment.start". */
+/* "start" for "deployment.start" and for "deployment.service_start". */
 const char *job_action(const struct job *job);
 
 /* Whether its kind is "deployment.…" for "deployment". */
@@ -22,10 +22,10 @@ bool job_is_of(const struct job *job, const char *class_name);
 void job_withhold(struct job *job, enum role role);
 
 /*
- * {id, job_id, kind, subject, deployment (of a job on one), action, status,
- * output, lines, error, error_code, progress, result, actor, request_id,
- * created_at, started_at, finished_at}; without output and lines when
- * with_output is false. The caller owns it.
+ * {id, job_id, kind, subject, deployment and service (of a job on one), action,
+ * status, output, lines, error, error_code, progress, result, actor,
+ * request_id, created_at, started_at, finished_at}; without output and lines
+ * when with_output is false. The caller owns it.
  */
 struct json_object *job_render(
     const struct job *job, bool with_output, struct arena *arena);

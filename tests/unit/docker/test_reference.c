@@ -222,6 +222,33 @@ parts_put_together_come_apart_again(void **state)
 	}
 }
 
+static void
+what_changes_with_each_release_is_latest(void **state)
+{
+	static const struct {
+		const char *text;
+		bool is_latest;
+	} cases[] = {
+		{ "nginx", true },
+		{ "nginx:latest", true },
+		{ "127.0.0.1:5000/a/b", true },
+		{ "nginx:1", false },
+		{ "nginx@" DIGEST, false },
+		{ "nginx:latest@" DIGEST, false },
+		{ "nginx:LATEST", false },
+		{ "", false },
+		{ "not a reference", false },
+	};
+	auto_arena struct arena arena = { 0 };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof cases / sizeof cases[0]; i++)
+		if (docker_reference_is_latest(cases[i].text, &arena) !=
+		    cases[i].is_latest)
+			fail_msg("%s", cases[i].text);
+}
+
 /* However a text is spoilt: what still passes is safe in a URL. */
 static void
 what_passes_is_safe_in_a_path(void **state)
@@ -265,6 +292,7 @@ main(void)
 		cmocka_unit_test(a_reference_is_cut_into_its_parts),
 		cmocka_unit_test(
 		    what_is_no_reference_is_invalid_and_names_the_field),
+		cmocka_unit_test(what_changes_with_each_release_is_latest),
 		cmocka_unit_test(parts_put_together_come_apart_again),
 		cmocka_unit_test(what_passes_is_safe_in_a_path),
 	};

@@ -403,6 +403,46 @@ a_job_is_shown_with_its_lines_and_error(void **state)
 	json_object_put(shown);
 }
 
+static void
+a_job_on_a_service_names_it(void **state)
+{
+	struct fixture *f = *state;
+	struct job job = { .id = "01234567890123456789",
+		.kind = JOB_SERVICE_STOP,
+		.subject = "blog",
+		.status = JOB_SUCCEEDED,
+		.output = "",
+		.result = "{\"service\": \"web\"}",
+		.actor = "a",
+		.request_id = "r",
+		.created_at_ms = 1 };
+	struct json_object *shown = job_render(&job, true, &f->arena);
+
+	assert_string_equal(json_text(shown, "action"), "stop");
+	assert_string_equal(json_text(shown, "service"), "web");
+	assert_string_equal(json_text(shown, "deployment"), "blog");
+	json_object_put(shown);
+}
+
+/* What a program printed in a container may be a whole database. */
+static void
+output_of_programs_in_containers_is_not_for_viewers(void **state)
+{
+	static const char *const kinds[] = { JOB_EXEC, JOB_ACTION,
+		JOB_RESTART };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		struct job job = { .kind = kinds[i], .output = "secret" };
+
+		job_withhold(&job, ROLE_OPERATOR);
+		assert_string_equal(job.output, "secret");
+		job_withhold(&job, ROLE_VIEWER);
+		assert_string_equal(job.output, i < 2 ? "" : "secret");
+	}
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int
@@ -423,6 +463,9 @@ main(void)
 		TEST(a_heartbeat_ages_and_tells_of_docker),
 		TEST(a_heartbeat_that_is_garbage_is_none),
 		TEST(a_job_is_shown_with_its_lines_and_error),
+		TEST(a_job_on_a_service_names_it),
+		cmocka_unit_test(
+		    output_of_programs_in_containers_is_not_for_viewers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
