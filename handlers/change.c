@@ -216,8 +216,9 @@ change_run(struct request *request, struct reply *reply,
 		.idempotency_key = request->idempotency_key,
 		.fingerprint = request->fingerprint,
 	};
-	int64_t wait_ms = request_wait_ms(
-	    request, request->app->settings->api.wait_seconds * 1000);
+	int64_t wait_ms = request_wait_ms(request,
+	    change.at_once ? 0
+			   : request->app->settings->api.wait_seconds * 1000);
 	struct job job;
 
 	if (read_conditions(request, &change, &conditions, err) < 0 ||

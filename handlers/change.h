@@ -21,6 +21,7 @@ struct change {
 	const char *member;
 	/* Its value, as the client wrote it; NULL: the subject. */
 	const char *shown;
+	bool at_once; /* 202, unless the client says how long it waits */
 };
 
 /*

@@ -1,5 +1,6 @@
 /* Changes of deployments that exist: checked here, done by the agent. */
 #include "compose/document.h"
+#include "compose/lifecycle-arguments.h"
 #include "compose/update-arguments.h"
 #include "handlers/deployments.h"
 #include "handlers/routes.h"
@@ -66,34 +67,19 @@ delete_deployment(
 	return deployment_change(request, reply, &change, err);
 }
 
-struct start_input {
-	bool force_recreate, no_cache, fresh_pull;
-};
-
-static const struct field start_fields[] = {
-	BOOL_FIELD(struct start_input, force_recreate, OPTIONAL),
-	BOOL_FIELD(struct start_input, no_cache, OPTIONAL),
-	BOOL_FIELD(struct start_input, fresh_pull, OPTIONAL),
-	{ 0 },
-};
-
 static int
 run_start(struct request *request, struct reply *reply, const char *kind,
     const char *message, struct error *err)
 {
-	struct start_input input = { 0 };
+	struct start_arguments arguments = { 0 };
 	struct change change = { .kind = kind,
 		.status = 200,
 		.message = message,
 		.output_name = "output" };
 
-	if (request_decode(request, &input, err) < 0)
+	if (request_decode(request, &arguments, err) < 0)
 		return -1;
-	change.arguments = json_object_new_object();
-	json_put_boolean(
-	    change.arguments, "force_recreate", input.force_recreate);
-	json_put_boolean(change.arguments, "no_cache", input.no_cache);
-	json_put_boolean(change.arguments, "fresh_pull", input.fresh_pull);
+	change.arguments = fields_select(start_argument_fields, request->json);
 	return deployment_change(request, reply, &change, err);
 }
 
@@ -118,15 +104,34 @@ restart_deployment(
 	    request, reply, JOB_RESTART, "Deployment restarted", err);
 }
 
+static int
+rebuild_deployment(
+    struct request *request, struct reply *reply, struct error *err)
+{
+	struct rebuild_arguments arguments = REBUILD_ARGUMENTS;
+	struct change change = { .kind = JOB_REBUILD,
+		.status = 200,
+		.message = "Deployment rebuilt",
+		.output_name = "output" };
+
+	if (request_decode(request, &arguments, err) < 0)
+		return -1;
+	change.arguments =
+	    fields_select(rebuild_argument_fields, request->json);
+	return deployment_change(request, reply, &change, err);
+}
+
 const struct route deployment_change_routes[] = {
 	{ "PUT", "/deployments/:name", ROLE_OPERATOR, update_deployment,
 	    .body = update_argument_fields, .body_required = true },
 	{ "DELETE", "/deployments/:name", ROLE_OPERATOR, delete_deployment },
 	{ "POST", "/deployments/:name/start", ROLE_OPERATOR, start_deployment,
-	    .body = start_fields },
+	    .body = start_argument_fields },
 	{ "POST", "/deployments/:name/stop", ROLE_OPERATOR, stop_deployment,
-	    .body = start_fields },
+	    .body = start_argument_fields },
 	{ "POST", "/deployments/:name/restart", ROLE_OPERATOR,
-	    restart_deployment, .body = start_fields },
+	    restart_deployment, .body = start_argument_fields },
+	{ "POST", "/deployments/:name/rebuild", ROLE_OPERATOR,
+	    rebuild_deployment, .body = rebuild_argument_fields },
 	{ 0 },
 };

@@ -91,24 +91,32 @@ describe_service(
 }
 
 static struct json_object *
-render_deployment(const struct view *view, struct arena *arena)
+render_services(const struct view *view, struct arena *arena)
 {
-	const struct mirror_deployment *deployment = view->deployment;
-	struct json_object *object = json_object_new_object();
-	struct json_object *services = rendering_array(deployment->services);
-	const char *modified = clock_text_ms(arena, deployment->modified_at_ms);
+	struct json_object *services =
+	    rendering_array(view->deployment->services);
 	size_t i;
 
 	for (i = 0; i < json_object_array_length(services); i++)
 		describe_service(
 		    view, json_object_array_get_idx(services, i), arena);
+	return services;
+}
+
+static struct json_object *
+render_deployment(const struct view *view, struct arena *arena)
+{
+	const struct mirror_deployment *deployment = view->deployment;
+	struct json_object *object = json_object_new_object();
+	const char *modified = clock_text_ms(arena, deployment->modified_at_ms);
+
 	json_put_text(object, "name", deployment->name);
 	json_put_text(object, "path", deployment->path);
 	json_put_text(object, "status", status_of(view));
 	json_put_text(object, "health", health_of(view));
 	json_put_text(object, "created_at", modified);
 	json_put_text(object, "updated_at", modified);
-	json_put(object, "services", services);
+	json_put(object, "services", render_services(view, arena));
 	json_put(object, "metadata", rendering_object(deployment->metadata));
 	json_put_text(object, "version", deployment->version);
 	if (deployment->problem[0] != '\0')
@@ -292,22 +300,48 @@ put_check(struct request *request, const char *name, struct json_object *object,
 	return 0;
 }
 
+/* One deployment with its containers, and how fresh that is. */
+static int
+look_at(struct request *request, const struct mirror_deployment *deployment,
+    struct view *out, struct heartbeat *heartbeat, struct error *err)
+{
+	struct mirror_container *containers;
+
+	*out = (struct view){ .deployment = deployment };
+	if (mirror_container_list(request->store, deployment->project,
+		request->arena, &containers, &out->count, err) < 0)
+		return -1;
+	heartbeat_read(request->app->settings->run_directory, heartbeat);
+	out->containers = containers;
+	out->docker_up = heartbeat->docker_up || heartbeat->stale;
+	return 0;
+}
+
+int
+deployment_services(struct request *request,
+    const struct mirror_deployment *deployment, struct json_object **out,
+    struct error *err)
+{
+	struct heartbeat heartbeat;
+	struct view view;
+
+	if (look_at(request, deployment, &view, &heartbeat, err) < 0)
+		return -1;
+	*out = render_services(&view, request->arena);
+	return 0;
+}
+
 static int
 get_deployment(struct request *request, struct reply *reply, struct error *err)
 {
 	struct mirror_deployment deployment;
-	struct mirror_container *containers;
 	struct payload payload = { .key = "deployment" };
 	struct heartbeat heartbeat;
-	struct view view = { .deployment = &deployment };
+	struct view view;
 
 	if (deployment_find(request, &deployment, err) < 0 ||
-	    mirror_container_list(request->store, deployment.project,
-		request->arena, &containers, &view.count, err) < 0)
+	    look_at(request, &deployment, &view, &heartbeat, err) < 0)
 		return -1;
-	heartbeat_read(request->app->settings->run_directory, &heartbeat);
-	view.containers = containers;
-	view.docker_up = heartbeat.docker_up || heartbeat.stale;
 	payload.data = render_deployment(&view, request->arena);
 	payload.extras = json_object_new_object();
 	if (put_check(request, deployment.name, payload.data, err) < 0) {

@@ -13,6 +13,14 @@ int deployment_find(
     struct request *request, struct mirror_deployment *out, struct error *err);
 
 /*
+ * Its services in the file's order, each with what its container is: a new
+ * array.
+ */
+int deployment_services(struct request *request,
+    const struct mirror_deployment *deployment, struct json_object **out,
+    struct error *err);
+
+/*
  * Runs the change of the deployment that the path names, which becomes its
  * subject. The agent checks again; a name that is not there is told at once.
  */

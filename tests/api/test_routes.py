@@ -37,6 +37,19 @@ ROUTES = [
     ("POST", "/deployments/some-name/compose/mount"),
     ("POST", "/deployments/some-name/compose/unmount"),
     ("GET", "/deployments/some-name/diagnostics"),
+    ("POST", "/deployments/some-name/rebuild"),
+    ("POST", "/deployments/some-name/deploy"),
+    ("POST", "/deployments/some-name/pull"),
+    ("GET", "/deployments/some-name/images"),
+    ("POST", "/deployments/some-name/images/cleanup"),
+    ("POST", "/deployments/some-name/actions/some-action"),
+    ("GET", "/deployments/some-name/services"),
+    ("POST", "/deployments/some-name/services/some-service/start"),
+    ("POST", "/deployments/some-name/services/some-service/stop"),
+    ("POST", "/deployments/some-name/services/some-service/restart"),
+    ("POST", "/deployments/some-name/services/some-service/rebuild"),
+    ("POST", "/deployments/some-name/services/some-service/pull"),
+    ("POST", "/deployments/some-name/services/some-service/job"),
     ("GET", "/deployments/some-name/revisions"),
     ("GET", "/deployments/some-name/revisions/1"),
     ("POST", "/deployments/some-name/rollback"),
@@ -173,6 +186,8 @@ def test_what_is_not_there_is_404(api, method, path):
         content = {"container": "some-name"}
     if path.endswith("/generate"):
         content = {"name": "some-name"}
+    if path.endswith("/job"):
+        content = {"action": "start"}
     answer = api.request(method, path, content)
     # Deleting twice is no mistake; a job has an answer of its own.
     resource = path.split("/")[1]
