@@ -53,8 +53,9 @@ add_tag(const char *at, struct json_object *list)
 	if (end == NULL)
 		return NULL;
 	length = strcspn(at + 1, ".\"");
-	if (length > VERSION_MAXIMUM)
-		length = VERSION_MAXIMUM;
+	/* "*" in quotes is a tag as any other, and none of ours. */
+	if (length > VERSION_MAXIMUM || (length == 1 && at[1] == '*'))
+		length = 0;
 	json_object_array_add(
 	    list, json_object_new_string_len(at + 1, (int)length));
 	return end + 1;

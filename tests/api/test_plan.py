@@ -191,6 +191,23 @@ def test_a_creation_is_planned(api, deployments):
     )
 
 
+def test_a_template_is_planned_and_made(api, deployments):
+    name = deployments.name()
+    body = {"name": name, "template_id": "umami", "auto_start": False}
+    answer = api.post("/deployments?plan=true", body)
+    plan = planned(answer)
+    assert set(actions(plan).values()) == {"none"}
+    [diff] = [
+        one["diff"] for one in plan["files"] if one["path"] == ".env.flatrun"
+    ]
+    # Secrets are made when the deployment is, and are no part of the plan.
+    assert all(
+        line.endswith("=********") for line in diff.splitlines()[3:]
+    )
+    answer = api.post(f"/deployments?plan_id={plan['plan_id']}", body)
+    assert answer.status == 201, answer
+
+
 def test_an_image_of_one_service_is_planned(api, deployments):
     name = deployments.create(SHOP, start=True)
     path = f"/deployments/{name}/services/worker/image"
