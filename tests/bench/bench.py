@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 
+import update
 from clients import wait_until
 from engine import DOCKER, Registry, random_image
 from measure import (
@@ -572,6 +573,9 @@ class Bench:
             else:
                 self.say(f"there is no Compose {major} here")
 
+    def update(self):
+        update.measure(self, ms)
+
     # Images
 
     def pull_by_service(self, client, image):
@@ -630,7 +634,7 @@ class Bench:
 # In this order: memory first, the thousand deployments last.
 MEASUREMENTS = (
     "memory", "growth", "starts", "throughput", "streams", "statistics",
-    "fifty", "compose", "pull", "lists",
+    "fifty", "compose", "update", "pull", "lists",
 )
 STARTED = time.monotonic()
 
