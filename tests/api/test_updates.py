@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from clients import assert_error, wait_until
-from conftest import one_service
+from clients import Client, assert_error, wait_until
+from conftest import Deployments, one_service
 from engine import free_port
 
 QUICK = {"settle_seconds": 1}
@@ -105,6 +105,18 @@ def site(deployments):
     return name, port
 
 
+@pytest.fixture(scope="module")
+def steady(service):
+    """The same for all tests after which it is what it was."""
+    api = Client(service, service.admin_key, "127.0.0.4")
+    deployments = Deployments(api, service)
+    port = free_port()
+    name = deployments.create(web(port), start=True)
+    wait_until(lambda: answers(port), 5)
+    yield name, port
+    deployments.remove_all()
+
+
 def assert_rolled_back(answer, code):
     body = assert_error(answer, 502, "ROLLED_BACK")
     assert body["outcome"] == "rolled_back", answer
@@ -159,9 +171,9 @@ def unharmed(api, engine, site, gone=8.0):
     assert api.get(f"/deployments/{name}/jobs/active").status == 404
 
 
-def test_an_image_that_ends_at_once_is_taken_back(api, site, engine):
-    name, port = site
-    with unharmed(api, engine, site, gone=4.0):
+def test_an_image_that_ends_at_once_is_taken_back(api, steady, engine):
+    name, port = steady
+    with unharmed(api, engine, steady, gone=4.0):
         answer = update(api, name, web(port, "test/quitter:1"))
     cause = assert_rolled_back(answer, "CONTAINER_EXITED")
     assert cause["service"] == "app"
@@ -172,18 +184,18 @@ def test_an_image_that_ends_at_once_is_taken_back(api, site, engine):
 
 
 def test_an_image_that_is_started_again_and_again_is_taken_back(
-        api, site, engine):
-    name, port = site
-    with unharmed(api, engine, site):
+        api, steady, engine):
+    name, port = steady
+    with unharmed(api, engine, steady):
         answer = update(api, name, web(
             port, "test/quitter:1", "    restart: always\n"))
     cause = assert_rolled_back(answer, "CONTAINER_RESTARTING")
     assert cause["exit_code"] == 3 and cause["restart_count"] > 2
 
 
-def test_an_image_that_gets_unhealthy_is_taken_back(api, site, engine):
-    name, port = site
-    with unharmed(api, engine, site):
+def test_an_image_that_gets_unhealthy_is_taken_back(api, steady, engine):
+    name, port = steady
+    with unharmed(api, engine, steady):
         answer = update(api, name, web(port, "test/sick:1", (
             "    healthcheck:\n"
             "      test: ['CMD-SHELL', 'echo is ill; false']\n"
@@ -196,9 +208,9 @@ def test_an_image_that_gets_unhealthy_is_taken_back(api, site, engine):
 
 
 def test_an_image_that_never_gets_healthy_is_taken_back_in_time(
-        api, site, engine):
-    name, port = site
-    with unharmed(api, engine, site):
+        api, steady, engine):
+    name, port = steady
+    with unharmed(api, engine, steady):
         answer = update(api, name, web(port, "test/web:2", (
             "    healthcheck:\n"
             "      test: ['CMD', 'false']\n"
@@ -210,20 +222,20 @@ def test_an_image_that_never_gets_healthy_is_taken_back_in_time(
 
 
 def test_a_tag_that_does_not_exist_touches_nothing(
-        api, site, engine, registry):
-    name, port = site
+        api, steady, engine, registry):
+    name, port = steady
     before = identities(engine, name)
-    with unharmed(api, engine, site, gone=1.0):
+    with unharmed(api, engine, steady, gone=1.0):
         answer = update(api, name, web(port, f"{registry.host}/team/web:none"))
     body = assert_error(answer, 502, "IMAGE_NOT_FOUND")
     assert body["outcome"] == "refused"
     assert identities(engine, name) == before
 
 
-def test_a_port_that_is_in_use_touches_nothing(api, site, engine, service):
-    name, port = site
+def test_a_port_that_is_in_use_touches_nothing(api, steady, engine, service):
+    name, port = steady
     before = identities(engine, name)
-    with unharmed(api, engine, site, gone=1.0):
+    with unharmed(api, engine, steady, gone=1.0):
         answer = update(api, name, web(service.port))
     body = assert_error(answer, 409, "PORT_IN_USE")
     assert body["outcome"] == "refused"
@@ -231,9 +243,9 @@ def test_a_port_that_is_in_use_touches_nothing(api, site, engine, service):
 
 
 def test_a_service_that_uses_too_much_memory_is_taken_back(
-        api, site, engine):
-    name, port = site
-    with unharmed(api, engine, site):
+        api, steady, engine):
+    name, port = steady
+    with unharmed(api, engine, steady):
         answer = update(api, name, web(port, "test/web:2", (
             "    mem_limit: 16m\n"
             "    memswap_limit: 16m\n"
@@ -260,9 +272,9 @@ def test_a_probe_decides_what_counts(api, site, engine):
     assert answer.status == 200, answer
 
 
-def test_a_cancelled_update_is_taken_back(api, site, engine, deployments):
-    name, port = site
-    with unharmed(api, engine, site):
+def test_a_cancelled_update_is_taken_back(api, steady, engine, deployments):
+    name, port = steady
+    with unharmed(api, engine, steady):
         answer = api.put(f"/deployments/{name}", {
             "compose_content": web(port, "test/web:2"), "apply": True,
             "settle_seconds": 60,
@@ -419,11 +431,11 @@ def test_rollbacks_go_back_one_by_one(api, site, engine):
 
 
 def test_a_rollback_to_what_does_not_work_is_taken_back_too(
-        api, site, engine):
-    name, port = site
+        api, steady, engine):
+    name, port = steady
     answer = update(api, name, web(port, "test/quitter:1"))
     broken = answer.json["revision"]
-    with unharmed(api, engine, site):
+    with unharmed(api, engine, steady):
         answer = api.post(
             f"/deployments/{name}/rollback", {"revision": broken, **QUICK})
     assert_rolled_back(answer, "CONTAINER_EXITED")

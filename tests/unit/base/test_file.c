@@ -294,6 +294,69 @@ a_full_disk_leaves_the_old_file(void **state)
 }
 
 static void
+several_files_take_their_places_together(void **state)
+{
+	struct fixture *f = *state;
+	const struct file_content files[] = {
+		{ "file", "new", 3, 0644 },
+		{ "other", "", 0, 0600 },
+		{ "none", NULL, 0, 0 },
+	};
+	const struct file_content gone = { "other", NULL, 0, 0 };
+
+	assert_int_equal(file_write_all(f->inside, files, 3, &f->err), 0);
+	assert_text(f, "inside/file", "new");
+	assert_text(f, "inside/other", "");
+	assert_int_equal(scratch_count(&f->scratch, "inside"), 3);
+	assert_int_equal(file_write_all(f->inside, &gone, 1, &f->err), 0);
+	assert_int_equal(scratch_count(&f->scratch, "inside"), 2);
+}
+
+/* Not the first one either, although there was room for it. */
+static void
+a_full_disk_leaves_all_of_several_files(void **state)
+{
+	struct fixture *f = *state;
+	char *large = calloc(1, 1000000);
+	const struct file_content files[] = {
+		{ "file", "new", 3, 0644 },
+		{ "large", large, 1000000, 0644 },
+	};
+	auto_fd int fd = -1;
+
+	scratch_make_directory(&f->scratch, "full");
+	if (!scratch_mount(&f->scratch, "full", 16)) {
+		free(large);
+		print_message("# only root can try this\n");
+		return;
+	}
+	fd = file_open_root(scratch_path(&f->scratch, "full"), &f->err);
+	assert_int_equal(file_write(fd, "file", "old", 3, 0644, &f->err), 0);
+	assert_int_equal(file_write_all(fd, files, 2, &f->err), -1);
+	assert_int_equal(f->err.kind, ERR_STORAGE_FULL);
+	assert_text(f, "full/file", "old");
+	assert_int_equal(scratch_count(&f->scratch, "full"), 1);
+	free(large);
+}
+
+static void
+what_was_staged_and_left_is_removed_and_nothing_else(void **state)
+{
+	struct fixture *f = *state;
+
+	scratch_write(
+	    &f->scratch, "inside/.flatrun-0123456789abcdef.tmp", "x", 1);
+	scratch_write(&f->scratch, "inside/.flatrun-0123.tmp", "x", 1);
+	scratch_write(
+	    &f->scratch, "inside/.flatrun-0123456789abcdeX.tmp", "x", 1);
+	scratch_write(&f->scratch, "inside/.env.flatrun", "x", 1);
+	link_to(f, "outside/secret", "inside/.flatrun-fedcba9876543210.tmp");
+	assert_int_equal(file_clear_temporary(f->inside, &f->err), 0);
+	assert_int_equal(scratch_count(&f->scratch, "inside"), 5);
+	assert_text(f, "inside/.env.flatrun", "x");
+}
+
+static void
 names_that_are_paths_are_refused(void **state)
 {
 	static const char *const names[] = { "../outside/secret",
@@ -479,6 +542,9 @@ main(void)
 		TEST(writing_replaces_a_link_and_not_what_it_points_at),
 		TEST(a_write_that_fails_leaves_nothing),
 		TEST(a_full_disk_leaves_the_old_file),
+		TEST(several_files_take_their_places_together),
+		TEST(a_full_disk_leaves_all_of_several_files),
+		TEST(what_was_staged_and_left_is_removed_and_nothing_else),
 		TEST(names_that_are_paths_are_refused),
 		TEST(a_directory_is_made_once),
 		TEST(what_is_no_directory_is_not_taken_for_one),

@@ -279,6 +279,56 @@ only_files_of_a_deployment_are_written(void **state)
 }
 
 static void
+all_files_are_made_what_a_revision_says(void **state)
+{
+	struct fixture *f = *state;
+	struct compose_files files = { .filename = "docker-compose.yml",
+		.compose = "new",
+		.metadata = "name: y\n" };
+
+	assert_int_equal(create(f, "blog"), 0);
+	put(f, "blog/index.html", "kept");
+	assert_int_equal(
+	    compose_replace(f->compose, "blog", &files, &f->err), 0);
+	assert_int_equal(
+	    compose_read(f->compose, "blog", &f->arena, &files, &f->err), 0);
+	assert_string_equal(files.compose, "new");
+	assert_string_equal(files.metadata, "name: y\n");
+	assert_null(files.environment);
+	assert_int_equal(entries_in(f, "blog"), 3);
+	files.environment = "C=d\n";
+	assert_int_equal(
+	    compose_replace(f->compose, "blog", &files, &f->err), 0);
+	assert_int_equal(mode_of(f, "blog/.env.flatrun"), 0600);
+	files.filename = "../x.compose.yml";
+	assert_int_equal(
+	    compose_replace(f->compose, "blog", &files, &f->err), -1);
+	assert_string_equal(f->err.code, "UNSAFE_PATH");
+	assert_int_equal(
+	    compose_replace(f->compose, "none", &files, &f->err), -1);
+	assert_string_equal(f->err.code, "DEPLOYMENT_NOT_FOUND");
+}
+
+/* Who watches the directory, or keeps a link to a file, is not disturbed. */
+static void
+files_that_say_it_already_are_not_written(void **state)
+{
+	struct fixture *f = *state;
+	struct stat before, after;
+	struct compose_files files;
+
+	assert_int_equal(create(f, "blog"), 0);
+	assert_int_equal(
+	    compose_read(f->compose, "blog", &f->arena, &files, &f->err), 0);
+	assert_int_equal(fstatat(f->fd, "blog/service.yml", &before, 0), 0);
+	files.compose = "new";
+	assert_int_equal(
+	    compose_replace(f->compose, "blog", &files, &f->err), 0);
+	assert_int_equal(fstatat(f->fd, "blog/service.yml", &after, 0), 0);
+	assert_int_equal(before.st_ino, after.st_ino);
+}
+
+static void
 what_is_thrown_away_stays_for_its_time(void **state)
 {
 	struct fixture *f = *state;
@@ -495,6 +545,8 @@ main(void)
 		TEST(compose_files_are_found_in_the_known_order),
 		TEST(links_are_neither_listed_nor_followed),
 		TEST(only_files_of_a_deployment_are_written),
+		TEST(all_files_are_made_what_a_revision_says),
+		TEST(files_that_say_it_already_are_not_written),
 		TEST(what_is_thrown_away_stays_for_its_time),
 		TEST(leftovers_of_a_crash_are_cleared),
 		TEST(environments_survive_the_way_to_disk_and_back),
