@@ -36,27 +36,29 @@ id_of(const char *path, struct arena *arena, bool *is_compose)
 	return template_id_is_valid(id) ? id : NULL;
 }
 
-static struct template_text *
-find_or_add(struct template_texts *texts, const char *id, struct arena *arena)
+static int
+find_or_add(struct template_texts *texts, const char *id, struct arena *arena,
+    struct template_text **out, struct error *err)
 {
-	struct template_text *added;
 	size_t i;
 
 	for (i = 0; i < texts->count; i++)
-		if (strcmp(texts->texts[i].id, id) == 0)
-			return &texts->texts[i];
-	added = template_texts_add(texts, arena);
-	added->id = id;
-	return added;
+		if (strcmp(texts->texts[i].id, id) == 0) {
+			*out = &texts->texts[i];
+			return 0;
+		}
+	if (template_texts_add(texts, arena, out, err) < 0)
+		return -1;
+	(*out)->id = id;
+	return 0;
 }
 
 /* What is too large or no text is a problem of this template alone. */
 static int
-read_text(struct unpack *unpack, size_t maximum, const char *name,
-    struct arena *arena, const char **out, const char **problem,
-    struct error *err)
+read_text(struct unpack *unpack, const char *name, struct arena *arena,
+    const char **out, const char **problem, struct error *err)
 {
-	auto_buffer struct buffer text = BUFFER(maximum);
+	auto_buffer struct buffer text = BUFFER(TEMPLATE_TEXT_MAXIMUM);
 	char block[4096];
 	size_t got;
 
@@ -85,19 +87,18 @@ read_entry(struct unpack *unpack, const char *path, struct arena *arena,
 
 	if (id == NULL)
 		return 0;
-	if (texts->count == TEMPLATES_MAXIMUM)
-		return error_set(err, ERR_TOO_LARGE, NULL,
-		    "there are more than %d templates", TEMPLATES_MAXIMUM);
-	text = find_or_add(texts, id, arena);
+	if (find_or_add(texts, id, arena, &text, err) < 0)
+		return -1;
 	member = is_compose ? &text->compose : &text->metadata;
 	if (*member != NULL) {
 		text->problem = "the archive has it twice";
 		return 0;
 	}
-	return read_text(unpack,
-	    is_compose ? TEMPLATE_COMPOSE_MAXIMUM : TEMPLATE_METADATA_MAXIMUM,
-	    is_compose ? "docker-compose.yml" : "metadata.yml", arena, member,
-	    &text->problem, err);
+	if (read_text(unpack,
+		is_compose ? "docker-compose.yml" : "metadata.yml", arena,
+		member, &text->problem, err) < 0)
+		return -1;
+	return template_texts_count(texts, strlen(*member), err);
 }
 
 /* What has metadata.yml alone is no template. */

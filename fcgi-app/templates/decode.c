@@ -110,7 +110,7 @@ static const struct field file_fields[] = {
 	STRING_FIELD(struct template_file, path, REQUIRED, is_file_path,
 	    "a path beneath the deployment that is not the service's own"),
 	TEXT_FIELD(
-	    struct template_file, content, OPTIONAL, TEMPLATE_METADATA_MAXIMUM),
+	    struct template_file, content, OPTIONAL, TEMPLATE_TEXT_MAXIMUM),
 	{ 0 },
 };
 
@@ -200,10 +200,17 @@ struct environment {
 	size_t secrets_count;
 };
 
+static bool
+is_environment_file(const char *name)
+{
+	return strcmp(name, ".env.flatrun") == 0;
+}
+
 static const struct field environment_fields[] = {
 	TEXT_FIELD(
-	    struct environment, template, OPTIONAL, TEMPLATE_METADATA_MAXIMUM),
-	STRING_FIELD(struct environment, file, OPTIONAL, NULL, NULL),
+	    struct environment, template, OPTIONAL, TEMPLATE_TEXT_MAXIMUM),
+	STRING_FIELD(struct environment, file, OPTIONAL, is_environment_file,
+	    ".env.flatrun: a deployment has one environment"),
 	STRING_FIELD(struct environment, example_path, OPTIONAL, NULL, NULL),
 	LIST_FIELD(struct environment, secrets, OPTIONAL,
 	    struct template_secret, secret_fields),
@@ -238,9 +245,18 @@ decode_environment(struct json_object *object, struct arena *arena,
 	return 0;
 }
 
-/* Two of one name would be one file, or one volume. */
+/* One of the paths leads through the other, or is it. */
+static bool
+is_in_the_way(const char *left, const char *right)
+{
+	size_t length = strlen(left);
+
+	return strncmp(left, right, length) == 0 &&
+	       (right[length] == '\0' || right[length] == '/');
+}
+
 static int
-check_twice(const struct template_details *details, struct error *err)
+check_files(const struct template_details *details, struct error *err)
 {
 	size_t i, k;
 
@@ -248,12 +264,21 @@ check_twice(const struct template_details *details, struct error *err)
 		return error_field(err, "files", NULL,
 		    "there are more than %d files", FILES_MAXIMUM);
 	for (i = 0; i < details->files_count; i++)
-		for (k = 0; k < i; k++)
-			if (strcmp(details->files[i].path,
-				details->files[k].path) == 0)
+		for (k = 0; k < details->files_count; k++)
+			if (i != k && is_in_the_way(details->files[i].path,
+					  details->files[k].path))
 				return error_field(err, "files", NULL,
-				    "the file '%s' is there twice",
-				    details->files[i].path);
+				    "the file '%s' is in the way of '%s'",
+				    details->files[i].path,
+				    details->files[k].path);
+	return 0;
+}
+
+static int
+check_mounts(const struct template_details *details, struct error *err)
+{
+	size_t i, k;
+
 	for (i = 0; i < details->mounts_count; i++)
 		for (k = 0; k < i; k++)
 			if (strcmp(details->mounts[i].id,
@@ -274,7 +299,8 @@ template_decode(struct json_object *metadata, struct arena *arena,
 	if (fields_decode(metadata_fields, metadata, arena, &decoded, err) <
 		0 ||
 	    decode_environment(decoded.env, arena, &decoded.details, err) < 0 ||
-	    check_twice(&decoded.details, err) < 0)
+	    check_files(&decoded.details, err) < 0 ||
+	    check_mounts(&decoded.details, err) < 0)
 		return -1;
 	*out = decoded.details;
 	for (i = 0; i < out->mounts_count; i++)

@@ -14,16 +14,29 @@
 #define INFRASTRUCTURE "infra"
 #define ENTRIES_MAXIMUM 5000
 
-struct template_text *
-template_texts_add(struct template_texts *texts, struct arena *arena)
+int
+template_texts_add(struct template_texts *texts, struct arena *arena,
+    struct template_text **out, struct error *err)
 {
-	struct template_text *added;
-
+	if (texts->count == TEMPLATES_MAXIMUM)
+		return error_set(err, ERR_TOO_LARGE, NULL,
+		    "there are more than %d templates", TEMPLATES_MAXIMUM);
 	texts->texts = arena_grow(arena, texts->texts, texts->count,
 	    &texts->allocated, sizeof *texts->texts);
-	added = &texts->texts[texts->count++];
-	memset(added, 0, sizeof *added);
-	return added;
+	*out = &texts->texts[texts->count++];
+	memset(*out, 0, sizeof **out);
+	return 0;
+}
+
+int
+template_texts_count(
+    struct template_texts *texts, size_t bytes, struct error *err)
+{
+	texts->bytes += bytes;
+	return texts->bytes <= TEMPLATES_BYTES_MAXIMUM
+		   ? 0
+		   : error_set(err, ERR_TOO_LARGE, NULL,
+			 "the templates are larger than 8 MiB");
 }
 
 static int
@@ -67,10 +80,10 @@ list_names(int directory, struct arena *arena, const char ***out,
 
 /* The file's text; NULL and *problem for one that is no such thing. */
 static const char *
-read_text(int directory, const char *name, size_t maximum, struct arena *arena,
-    const char **problem)
+read_text(
+    int directory, const char *name, struct arena *arena, const char **problem)
 {
-	auto_buffer struct buffer text = BUFFER(maximum);
+	auto_buffer struct buffer text = BUFFER(TEMPLATE_TEXT_MAXIMUM);
 	struct error err;
 
 	if (file_read(directory, name, &text, &err) < 0) {
@@ -87,25 +100,35 @@ read_text(int directory, const char *name, size_t maximum, struct arena *arena,
 	return arena_strndup(arena, buffer_string(&text), text.length);
 }
 
-/* A directory without a Compose file is none of ours. */
-static void
-read_template_directory(int parent, const char *name, const char *id,
-    struct arena *arena, struct template_texts *out)
+static size_t
+length_of(const char *text)
 {
-	struct template_text text = { .id = id };
+	return text != NULL ? strlen(text) : 0;
+}
+
+/* A directory without a Compose file is none of ours. */
+static int
+read_template_directory(int parent, const char *name, const char *id,
+    struct arena *arena, struct template_texts *out, struct error *err)
+{
+	struct template_text text = { .id = id }, *added;
 	struct error ignored;
 	auto_fd int directory =
 	    file_open(parent, name, O_RDONLY | O_DIRECTORY, 0, &ignored);
 
 	if (directory < 0)
-		return;
-	text.compose = read_text(directory, COMPOSE_NAME,
-	    TEMPLATE_COMPOSE_MAXIMUM, arena, &text.problem);
+		return 0;
+	text.compose = read_text(directory, COMPOSE_NAME, arena, &text.problem);
 	if (text.problem == NULL)
-		text.metadata = read_text(directory, METADATA_NAME,
-		    TEMPLATE_METADATA_MAXIMUM, arena, &text.problem);
-	if (text.compose != NULL || text.problem != NULL)
-		*template_texts_add(out, arena) = text;
+		text.metadata =
+		    read_text(directory, METADATA_NAME, arena, &text.problem);
+	if (text.compose == NULL && text.problem == NULL)
+		return 0;
+	if (template_texts_add(out, arena, &added, err) < 0)
+		return -1;
+	*added = text;
+	return template_texts_count(
+	    out, length_of(text.compose) + length_of(text.metadata), err);
 }
 
 static int
@@ -117,14 +140,11 @@ read_templates(int directory, const char *prefix, struct arena *arena,
 
 	if (list_names(directory, arena, &names, &count, err) < 0)
 		return -1;
-	for (i = 0; i < count; i++) {
-		if (out->count == TEMPLATES_MAXIMUM)
-			return error_set(err, ERR_TOO_LARGE, NULL,
-			    "there are more than %d templates",
-			    TEMPLATES_MAXIMUM);
-		read_template_directory(directory, names[i],
-		    arena_printf(arena, "%s%s", prefix, names[i]), arena, out);
-	}
+	for (i = 0; i < count; i++)
+		if (read_template_directory(directory, names[i],
+			arena_printf(arena, "%s%s", prefix, names[i]), arena,
+			out, err) < 0)
+			return -1;
 	return 0;
 }
 

@@ -58,8 +58,11 @@ int template_substitute(const char *text,
 	}
 #define TEMPLATE_PLACE_COUNT 2
 
-/* Adds a text, which is zeroed. */
-struct template_text *template_texts_add(
-    struct template_texts *texts, struct arena *arena);
+/* Adds a text, which is zeroed. ERR_TOO_LARGE for one too many. */
+int template_texts_add(struct template_texts *texts, struct arena *arena,
+    struct template_text **out, struct error *err);
+/* Counts bytes that were read. ERR_TOO_LARGE when they are too many. */
+int template_texts_count(
+    struct template_texts *texts, size_t bytes, struct error *err);
 
 #endif

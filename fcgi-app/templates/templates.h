@@ -8,6 +8,13 @@
  * is trusted: sizes are bounded, and a template is checked as a deployment
  * made from it would be, under the same policy.
  *
+ * metadata.yml has name, description, icon, logo, category, type, priority,
+ * container_port, mounts [{id, name, container_path, description, type: file
+ * or volume, required}], files [{path, content}], env {template, secrets [{key,
+ * encoding: base64, hex or alphanumeric, bytes, prefix}]}, quick_actions and
+ * healthcheck as a deployment's metadata has them, and object_store, backup
+ * and setup, which nobody here looks at.
+ *
  * In the Compose text, in files and in env.template "${NAME}" is the name of
  * the deployment and "${PROXY_NETWORK}" the network of the proxy; in files also
  * any variable of the environment. All other "${…}" are Compose's.
@@ -27,9 +34,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TEMPLATE_COMPOSE_MAXIMUM ((size_t)256 * 1024)
-#define TEMPLATE_METADATA_MAXIMUM ((size_t)256 * 1024)
-#define TEMPLATES_MAXIMUM 500 /* of one source */
+#define TEMPLATE_TEXT_MAXIMUM ((size_t)256 * 1024)        /* of each file */
+#define TEMPLATES_MAXIMUM 500                             /* of one source */
+#define TEMPLATES_BYTES_MAXIMUM ((size_t)8 * 1024 * 1024) /* all of them */
 
 #define TEMPLATE_BUILTIN "builtin" /* the source that is installed */
 #define TEMPLATE_CUSTOM "custom"   /* the id for a single image */
@@ -53,7 +60,7 @@ struct template_text {
 
 struct template_texts {
 	struct template_text *texts;
-	size_t count, allocated;
+	size_t count, allocated, bytes;
 };
 
 /*

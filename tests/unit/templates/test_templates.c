@@ -193,6 +193,7 @@ what_a_deployment_would_fail_with_is_refused(void **state)
 	    f, good, "env: {secrets: [{key: A, bytes: 4}]}\n", "bytes");
 	assert_refused(
 	    f, good, "env: {secrets: [{key: A, prefix: \"a\\nb\"}]}", "prefix");
+	assert_refused(f, good, "env: {file: .env}\n", "one environment");
 	assert_refused(f, good, "healthcheck: {path: x}\n", "healthcheck");
 	assert_refused(
 	    f, good, "quick_actions: [{id: a, name: b}]\n", "command");
@@ -213,7 +214,9 @@ files_stay_beneath_the_deployment(void **state)
 			"files: [{path: \"%s\", content: x}]\n", paths[i]),
 		    "files[0].path");
 	assert_refused(f, "services: {x: {image: a}}\n",
-	    "files: [{path: a}, {path: a}]\n", "twice");
+	    "files: [{path: a}, {path: a}]\n", "in the way");
+	assert_refused(f, "services: {x: {image: a}}\n",
+	    "files: [{path: a/b}, {path: a}]\n", "in the way");
 	assert_checks(f, "demo", "services: {x: {image: a}}\n",
 	    "files: [{path: .config/a}, {path: nginx/docker-compose.yml}]\n");
 }
