@@ -19,6 +19,7 @@ struct unpack {
 	const char *arguments[3];
 	struct unpack_limits limits;
 	uint64_t entries, total_bytes, file_bytes;
+	size_t passed_over;
 	struct frame_head head; /* of the newest frame */
 	bool has_head;          /* it was read, and not taken */
 	char path[UNPACK_PATH_MAXIMUM + 1];
@@ -176,7 +177,7 @@ take_entry(struct unpack *unpack, struct unpack_entry *out, struct error *err)
 
 	if (read_path(unpack, err) < 0 || clean_path(unpack, err) < 0)
 		return -1;
-	if (head->type == FRAME_OTHER)
+	if (head->type == FRAME_OTHER && !unpack->limits.pass_over)
 		return fail_path(
 		    err, unpack->path, "is neither a file nor a directory");
 	*out = (struct unpack_entry){
@@ -186,13 +187,17 @@ take_entry(struct unpack *unpack, struct unpack_entry *out, struct error *err)
 		.size = head->size,
 		.changed_s = head->changed_s,
 	};
-	if (!out->is_directory && *unpack->path == '\0')
+	if (head->type == FRAME_FILE && *unpack->path == '\0')
 		return fail_path(err, ".", "is no file");
 	/* A bomb is seen before it goes off. */
 	if (out->size > unpack->limits.file_bytes)
 		return fail_limit(err, "too large a file");
 	if (out->size > unpack->limits.total_bytes - unpack->total_bytes)
 		return fail_limit(err, "too much in it");
+	if (head->type == FRAME_OTHER) {
+		unpack->passed_over++;
+		unpack->path[0] = '\0';
+	}
 	return 0;
 }
 
@@ -239,9 +244,16 @@ unpack_next(struct unpack *unpack, struct unpack_entry *out, bool *found,
 		unpack->file_bytes = 0;
 		if (take_entry(unpack, out, err) < 0)
 			return -1;
-	} while (*unpack->path == '\0'); /* the archive's own root */
+		/* The archive's own root, and what is passed over. */
+	} while (*unpack->path == '\0');
 	*found = true;
 	return 0;
+}
+
+size_t
+unpack_passed_over(const struct unpack *unpack)
+{
+	return unpack->passed_over;
 }
 
 int

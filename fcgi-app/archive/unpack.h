@@ -5,9 +5,10 @@
  *
  * Files and directories alone: a link, a device, a path that is absolute, has
  * ".." or an empty part, is no UTF-8 or has control bytes ends the reading
- * with ERR_INVALID INVALID_ARCHIVE, as does what is no archive. Beyond the
- * limits, which count what comes out, it ends with ERR_TOO_LARGE. So whoever
- * unpacks does it into a place of its own, and throws that away on failure.
+ * with ERR_INVALID INVALID_ARCHIVE, as does what is no archive. (Links and
+ * devices may also be passed over.) Beyond the limits, which count what comes
+ * out, it ends with ERR_TOO_LARGE. So whoever unpacks does it into a place of
+ * its own, and throws that away on failure.
  *
  * One thread each.
  */
@@ -31,6 +32,8 @@ struct unpack_limits {
 	uint64_t entries;
 	uint64_t file_bytes;  /* of one file */
 	uint64_t total_bytes; /* of all files */
+	/* Links, devices and the like are passed over and not refused. */
+	bool pass_over;
 };
 
 struct unpack_entry {
@@ -54,6 +57,9 @@ void unpack_release(struct unpack **unpack);
 /* *found is false after the last entry. */
 int unpack_next(struct unpack *unpack, struct unpack_entry *out, bool *found,
     struct error *err);
+
+/* How many entries were passed over so far. */
+size_t unpack_passed_over(const struct unpack *unpack);
 
 /* The next bytes of the entry's file; *got is 0 at its end. */
 int unpack_read(struct unpack *unpack, void *bytes, size_t size, size_t *got,

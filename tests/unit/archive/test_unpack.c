@@ -245,6 +245,51 @@ assert_limited(const struct unpack_limits *limits, const char *part)
 }
 
 static void
+links_and_devices_are_passed_over_when_told_so(void **state)
+{
+	struct fixture *f = *state;
+	struct unpack_limits limits = generous;
+
+	limits.pass_over = true;
+	begin(f, true);
+	add(f, "link", AE_IFLNK, "/etc/passwd");
+	add(f, "first", AE_IFREG, "1");
+	add_hard_link(f, "hard", "first");
+	add(f, "device", AE_IFCHR, "");
+	add(f, "fifo", AE_IFIFO, "");
+	add(f, "last", AE_IFREG, "2");
+	open_again(f, &limits);
+	assert_next(f, "first", "1");
+	assert_int_equal(unpack_passed_over(f->unpack), 1);
+	assert_next(f, "last", "2");
+	assert_end(f);
+	assert_int_equal(unpack_passed_over(f->unpack), 4);
+}
+
+static void
+what_is_passed_over_counts_and_leads_nowhere(void **state)
+{
+	struct fixture *f = *state;
+	struct unpack_limits limits = generous;
+
+	limits.pass_over = true;
+	limits.entries = 1;
+	begin(f, false);
+	add(f, "a", AE_IFLNK, "x");
+	add(f, "b", AE_IFLNK, "x");
+	open_again(f, &limits);
+	assert_fails(f, ERR_TOO_LARGE, "too many entries");
+	unpack_close(TAKE(f->unpack));
+	archive_write_free(f->writer);
+	f->writer = archive_write_new();
+	archive_write_set_format_pax_restricted(f->writer);
+	begin(f, false);
+	add(f, "../a", AE_IFLNK, "x");
+	open_again(f, &limits);
+	assert_fails(f, ERR_INVALID, "leads elsewhere");
+}
+
+static void
 what_comes_out_is_limited(void **state)
 {
 	(void)state;
@@ -312,6 +357,12 @@ main(void)
 		cmocka_unit_test(files_and_directories_come_in_order),
 		cmocka_unit_test(what_leads_elsewhere_is_refused),
 		cmocka_unit_test(links_and_devices_are_refused),
+		cmocka_unit_test_setup_teardown(
+		    links_and_devices_are_passed_over_when_told_so, setup,
+		    teardown),
+		cmocka_unit_test_setup_teardown(
+		    what_is_passed_over_counts_and_leads_nowhere, setup,
+		    teardown),
 		cmocka_unit_test(what_comes_out_is_limited),
 		cmocka_unit_test_setup_teardown(
 		    what_is_no_archive_is_refused, setup, teardown),
