@@ -20,6 +20,7 @@ const struct route *const route_tables[] = {
 	file_routes,
 	health_routes,
 	image_routes,
+	import_routes,
 	job_routes,
 	job_stream_routes,
 	network_routes,

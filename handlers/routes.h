@@ -26,6 +26,7 @@ extern const struct route file_change_routes[];
 extern const struct route file_routes[];
 extern const struct route health_routes[];
 extern const struct route image_routes[];
+extern const struct route import_routes[];
 extern const struct route job_routes[];
 extern const struct route job_stream_routes[];
 extern const struct route network_routes[];

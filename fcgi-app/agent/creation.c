@@ -1,6 +1,10 @@
 #include "agent/creation.h"
 
 #include "agent/agent.h"
+#include "agent/deployment.h"
+#include "agent/project.h"
+#include "agent/revisions.h"
+#include "base/log.h"
 #include "settings/settings.h"
 #include "store/templates.h"
 #include "templates/templates.h"
@@ -86,4 +90,33 @@ creation_complete_metadata(const struct creation *creation,
 	    metadata, "quick_actions", json_member(template, "quick_actions"));
 	if (is_default)
 		replace_default(template, metadata);
+}
+
+void
+creation_finish(struct run *run, const char *project, bool start)
+{
+	struct deployment loaded;
+	struct error failure;
+	bool started = false;
+
+	revision_note_create(run);
+	if (run->result == NULL)
+		run->result = json_object_new_object();
+	json_put_text(run->result, "name", run->subject);
+	if (start) {
+		started = project_up(run, project, 0, &failure) == 0;
+		if (!started)
+			log_error(LOG_WARNING, "a new deployment did not start",
+			    &failure);
+	}
+	json_put_text(run->result, "start_error",
+	    start && !started ? error_public(&failure) : "");
+	if (start)
+		json_put_text(run->result, "start_error_code",
+		    started ? "" : error_code(&failure));
+	if (started && deployment_load(run, &loaded, &failure) == 0)
+		revision_note_start(run, &loaded);
+	json_put_boolean(run->result, "auto_started", started);
+	json_put(run->result, "proxy_result", NULL);
+	deployment_refresh(run, project);
 }

@@ -153,18 +153,11 @@ write_new_deployment(struct run *run, const struct create_arguments *arguments,
 	    creation.files, creation.file_count, err);
 }
 
-/*
- * A start that fails leaves the deployment, stopped: the client is told and
- * can correct it, start it or delete it.
- */
 static int
 create_deployment(struct run *run, struct error *err)
 {
 	struct create_arguments arguments = { 0 };
-	struct deployment loaded;
-	struct error failure;
 	const char *project;
-	bool started = false;
 
 	if (run_decode(run, create_fields, &arguments, err) < 0 ||
 	    write_new_deployment(run, &arguments, &project, err) < 0)
@@ -172,26 +165,7 @@ create_deployment(struct run *run, struct error *err)
 	if (run->plan != NULL)
 		return arguments.auto_start ? project_up(run, project, 0, err)
 					    : 0;
-	revision_note_create(run);
-	run->result = json_object_new_object();
-	json_put_text(run->result, "name", run->subject);
-	if (arguments.auto_start) {
-		started = project_up(run, project, 0, &failure) == 0;
-		if (!started)
-			log_error(LOG_WARNING, "a new deployment did not start",
-			    &failure);
-		json_put_text(run->result, "start_error",
-		    started ? "" : error_public(&failure));
-		json_put_text(run->result, "start_error_code",
-		    started ? "" : error_code(&failure));
-	} else {
-		json_put_text(run->result, "start_error", "");
-	}
-	if (started && deployment_load(run, &loaded, &failure) == 0)
-		revision_note_start(run, &loaded);
-	json_put_boolean(run->result, "auto_started", started);
-	json_put(run->result, "proxy_result", NULL);
-	deployment_refresh(run, project);
+	creation_finish(run, project, arguments.auto_start);
 	return 0;
 }
 

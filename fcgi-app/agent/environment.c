@@ -160,7 +160,8 @@ change_metadata(struct run *run, struct error *err)
 	update.metadata = arena_strdup(&run->arena, buffer_string(&text));
 	if (update_apply(run, &update, err) < 0)
 		return -1;
-	json_put(run->result, "proxy_result", NULL);
+	if (run->plan == NULL)
+		json_put(run->result, "proxy_result", NULL);
 	return 0;
 }
 

@@ -3,6 +3,7 @@
 #include "agent/agent.h"
 #include "agent/directories.h"
 #include "agent/file-entry.h"
+#include "agent/file-push.h"
 #include "agent/updates.h"
 #include "agent/uploads.h"
 #include "base/cleanup.h"
@@ -349,6 +350,7 @@ const struct job_kind file_jobs[] = {
 	{ JOB_MAKE_DIRECTORY, compose_name_is_valid, make_directory,
 	    LANE_ENGINE },
 	{ JOB_DELETE_FILE, compose_name_is_valid, delete_file, LANE_ENGINE },
+	{ JOB_PUSH_FILES, compose_name_is_valid, push_files, LANE_ENGINE },
 	{ JOB_PERMISSIONS, compose_name_is_valid, set_permissions,
 	    LANE_ENGINE },
 	{ 0 },

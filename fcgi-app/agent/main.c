@@ -19,6 +19,7 @@
 #include "agent/gate.h"
 #include "agent/health.h"
 #include "agent/images.h"
+#include "agent/imports.h"
 #include "agent/logins.h"
 #include "agent/mirror.h"
 #include "agent/networks.h"
@@ -199,6 +200,7 @@ static const struct job_kind *const job_tables[] = {
 	deployment_jobs,
 	environment_jobs,
 	file_jobs,
+	import_jobs,
 	update_jobs,
 	edit_jobs,
 	plan_jobs,

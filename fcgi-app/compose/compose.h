@@ -63,6 +63,11 @@ struct compose_files {
 int compose_read(struct compose *compose, const char *name, struct arena *arena,
     struct compose_files *out, struct error *err);
 
+/* The same of an open directory that is to become the deployment. */
+int compose_read_directory(struct compose *compose, int directory,
+    const char *name, struct arena *arena, struct compose_files *out,
+    struct error *err);
+
 /*
  * Opens the directory of a deployment; *out_filename, in the arena, is the name
  * of its Compose file. Errors as of compose_read(). The caller closes it.

@@ -228,8 +228,8 @@ read_optional(int directory, const char *name, size_t maximum,
 	return 0;
 }
 
-static int
-read_files(struct compose *compose, int directory, const char *name,
+int
+compose_read_directory(struct compose *compose, int directory, const char *name,
     struct arena *arena, struct compose_files *out, struct error *err)
 {
 	auto_buffer struct buffer text = BUFFER(COMPOSE_TEXT_MAXIMUM);
@@ -269,7 +269,8 @@ compose_read(struct compose *compose, const char *name, struct arena *arena,
 
 	if (directory < 0)
 		return -1;
-	return read_files(compose, directory, name, arena, out, err);
+	return compose_read_directory(
+	    compose, directory, name, arena, out, err);
 }
 
 static int

@@ -32,6 +32,8 @@ ROUTES = [
     ("PUT", "/deployments/some-name/permissions/a/b"),
     ("GET", "/deployments/some-name/files-info"),
     ("GET", "/deployments/some-name/archive"),
+    ("POST", "/deployments/archive"),
+    ("POST", "/deployments/some-name/copy"),
     ("PUT", "/deployments/some-name/services/some-service/image"),
     ("POST", "/compose/update"),
     ("POST", "/deployments/some-name/compose/mount"),
