@@ -180,7 +180,7 @@ def test_what_is_not_there_is_404(api, method, path):
     if method == "PUT":
         content = {
             "compose_content": "services: {app: {image: x}}", "image": "x",
-            "env_vars": [], "type": "web",
+            "env_vars": [], "type": "web", "mode": 420,
         }
     if "mount" in path:
         content = {"id": "data", "container_path": "/data"}
@@ -190,7 +190,12 @@ def test_what_is_not_there_is_404(api, method, path):
         content = {"name": "some-name"}
     if path.endswith("/job"):
         content = {"action": "start"}
-    answer = api.request(method, path, content)
+    if path.endswith("/copy"):
+        content = {"name": "other-name"}
+    # A file is neither JSON nor what a form of another site may send.
+    headers = {"Content-Type": "application/octet-stream"} if (
+        method == "POST" and "/files" in path) else None
+    answer = api.request(method, path, content, headers=headers)
     # Deleting twice is no mistake; a job has an answer of its own.
     resource = path.split("/")[1]
     codes = {resource[:-1].upper() + "_NOT_FOUND"}
