@@ -234,6 +234,72 @@ has_service(const struct plan *plan, const char *name)
 	return false;
 }
 
+/*
+ * Version 2 makes a service anew with one that it depends on; version 1 does
+ * only if its container does not run, or has links.
+ */
+static bool
+follows(const struct plan *plan, const struct plan_service *service,
+    const struct plan_service *other, int major)
+{
+	if (!plan_concerns(plan, service->name) ||
+	    !plan_concerns(plan, other->name) ||
+	    !document_depends(plan->document, service->name, other->name))
+		return false;
+	if (major >= 2)
+		return strcmp(other->action, "recreate") == 0;
+	return (strcmp(service->action, "start") == 0 ||
+		   document_has_links(plan->document, service->name)) &&
+	       (strcmp(other->action, "recreate") == 0 ||
+		   strcmp(other->action, "create") == 0);
+}
+
+static bool
+may_follow(const struct plan_service *service)
+{
+	return service->container != NULL && !service->has_profiles &&
+	       (strcmp(service->action, "none") == 0 ||
+		   strcmp(service->action, "start") == 0);
+}
+
+/* One more service that is made anew since another one is; or NULL. */
+static struct plan_service *
+find_follower(struct run *run, const struct plan *plan, size_t count, int major)
+{
+	size_t i, k;
+
+	for (i = 0; i < count; i++) {
+		struct plan_service *service = &plan->services[i];
+
+		for (k = 0; k < count && may_follow(service); k++) {
+			if (!follows(plan, service, &plan->services[k], major))
+				continue;
+			decide(service, "recreate",
+			    arena_printf(&run->arena,
+				"service '%s', which it depends on, is new",
+				plan->services[k].name));
+			return service;
+		}
+	}
+	return NULL;
+}
+
+/* Of the document's services, which are the first count. */
+static int
+decide_followers(
+    struct run *run, const struct plan *plan, size_t count, struct error *err)
+{
+	struct compose_program program;
+
+	if (plan->containers.verb != PLAN_UP || plan->containers.images_only)
+		return 0;
+	if (agent_compose_program(run->agent, &program, err) < 0)
+		return -1;
+	while (find_follower(run, plan, count, program.major) != NULL)
+		;
+	return 0;
+}
+
 int
 plan_list_services(struct run *run, struct plan *plan, struct error *err)
 {
@@ -247,6 +313,8 @@ plan_list_services(struct run *run, struct plan *plan, struct error *err)
 	for (i = 0; i < count; i++)
 		if (add_service(run, plan, &services[i], err) < 0)
 			return -1;
+	if (decide_followers(run, plan, count, err) < 0)
+		return -1;
 	for (i = 0; i < plan->count; i++) {
 		struct plan_service *orphan =
 		    &plan->services[plan->service_count];

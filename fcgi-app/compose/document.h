@@ -116,6 +116,12 @@ struct compose_host_port {
 const struct compose_host_port *document_host_ports(
     const struct document *document, size_t *out_count);
 
+/* Whether the service names the other one in depends_on, links, volumes_from,
+ * or as the owner of a name space that it shares. */
+bool document_depends(
+    const struct document *document, const char *service, const char *other);
+bool document_has_links(const struct document *document, const char *service);
+
 /* The service that answers for the deployment: the only one; else the one
  * called app or web with ports; else the first with ports; else the first. */
 const struct compose_service *document_primary_service(

@@ -95,6 +95,32 @@ def test_what_is_planned_is_what_happens(api, deployments, engine,
     assert_error(answer, 412, "PLAN_OUTDATED")
 
 
+def test_what_depends_on_others_follows_them(api, deployments, engine,
+                                              compose_program):
+    name = deployments.create(
+        SHOP.replace("  worker:\n", "  worker:\n    depends_on: [web]\n")
+        + "    links: [worker]\n"
+        "  last:\n    image: test/web:1\n    depends_on: [web]\n",
+        start=True,
+    )
+    engine.run("stop", "-t", "0", ids(engine, name)["worker"])
+    text = change_web(api, name)
+    plan = plan_update(api, name, text)
+    assert actions(plan) == {
+        "web": "recreate", "worker": "recreate", "idle": "recreate",
+        "last": "recreate" if compose_program == 2 else "none",
+    }
+    assert "'web'" in reasons(plan)["worker"]
+    before = ids(engine, name)
+    answer = api.put(f"/deployments/{name}?plan_id={plan['plan_id']}",
+                     {"compose_content": text, **APPLY})
+    assert answer.status == 200, answer
+    after = ids(engine, name)
+    assert {one for one in after if after[one] != before[one]} == {
+        one for one, what in actions(plan).items() if what == "recreate"
+    }
+
+
 def test_services_come_and_go(api, deployments, engine):
     name = deployments.create(SHOP, start=True)
     engine.run("stop", "-t", "0", ids(engine, name)["worker"])
