@@ -343,6 +343,31 @@ services: {app: {image: "test/web:1", expose: ["8000"]}}
     assert api.get("/templates/mapped").json["template"]["mounts"] == []
 
 
+def test_the_agent_reads_directories_when_it_starts(api, service, sources):
+    sources.plant("early")
+    assert_error(api.get("/templates/early"), 404, "TEMPLATE_NOT_FOUND")
+    service.restart_agent()
+    assert api.get("/templates/early").status == 200
+
+
+def test_two_refreshes_at_once_are_one(api, sources):
+    answers = []
+    threads = [
+        threading.Thread(target=lambda: answers.append(
+            api.post("/templates/refresh")
+        )) for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    statuses = {one.status for one in answers}
+    assert 200 in statuses and statuses <= {200, 409}, answers
+    for one in answers:
+        if one.status == 409:
+            assert_error(one, 409, "TEMPLATE_BUSY")
+
+
 def test_viewers_look_and_operators_refresh(viewer, operator):
     assert viewer.get("/templates").status == 200
     assert viewer.post("/templates/static/generate",
@@ -607,6 +632,21 @@ def test_a_shown_text_can_be_sent_with_its_template(
     assert os.path.exists(
         os.path.join(deployments.directory(name), "conf", "app.conf")
     )
+
+
+def test_a_text_of_the_clients_needs_no_template_that_is_here(
+        api, deployments):
+    name = deployments.create(template_id="from-elsewhere")
+    one = api.get(f"/deployments/{name}").json["deployment"]
+    assert "template" not in one["metadata"]
+
+
+def test_a_single_image_needs_no_more_than_a_name(api, deployments):
+    name = deployments.name("custom")
+    answer = api.post("/deployments", {"name": name, "template_id": "custom"})
+    assert answer.status == 201, answer
+    content = api.get(f"/deployments/{name}/compose").json["content"]
+    assert "image: nginx:alpine\n" in content
 
 
 @pytest.mark.parametrize("template", catalogue_ids())
