@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define STATEMENT_MAXIMUM 128
+#define STATEMENT_MAXIMUM 256
 #define BUSY_TIMEOUT_MS 5000
 
 struct store {
