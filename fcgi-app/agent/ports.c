@@ -2,6 +2,7 @@
 
 #include "agent/agent.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "docker/docker.h"
 
 #include <arpa/inet.h>
@@ -10,6 +11,9 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
+
+#define SETTLE_MS 1000
+#define SETTLE_POLL_MS 100
 
 struct host {
 	const struct docker_container *containers;
@@ -191,6 +195,29 @@ ports_find_taken(struct agent *agent, const struct document *document,
 	return 0;
 }
 
+/*
+ * A container of our own that the Engine is about to start or remove has its
+ * port before, or after, the list says so: what a program seems to have is
+ * looked at again for a moment.
+ */
+static int
+find_settled(struct agent *agent, const struct document *document,
+    const char *project, struct arena *arena, struct port_collision **taken,
+    size_t *count, struct error *err)
+{
+	int64_t until_ms = clock_monotonic_ms() + SETTLE_MS;
+
+	for (;;) {
+		if (ports_find_taken(
+			agent, document, project, arena, taken, count, err) < 0)
+			return -1;
+		if (*count == 0 || (*taken)->container != NULL ||
+		    clock_monotonic_ms() >= until_ms)
+			return 0;
+		clock_sleep_ms(SETTLE_POLL_MS);
+	}
+}
+
 int
 ports_check(struct agent *agent, const struct document *document,
     const char *project, struct error *err)
@@ -199,7 +226,7 @@ ports_check(struct agent *agent, const struct document *document,
 	struct port_collision *taken;
 	size_t count;
 
-	if (ports_find_taken(
+	if (find_settled(
 		agent, document, project, &arena, &taken, &count, err) < 0)
 		return -1;
 	if (count == 0)

@@ -12,6 +12,8 @@
 #include "store/store.h"
 #include "store/updates.h"
 
+#include <string.h>
+
 /*
  * Compose may have been killed between two steps of recreating a container.
  * With Docker down this is done before the next start of the project.
@@ -46,21 +48,65 @@ judge(
 	return store_commit(store, err);
 }
 
+static bool
+is_one_of(const char *text, const char *one, const char *other)
+{
+	return text == NULL ? one == NULL || other == NULL
+			    : (one != NULL && strcmp(text, one) == 0) ||
+				  (other != NULL && strcmp(text, other) == 0);
+}
+
+/* false: somebody wrote them by hand since, who knew what for. */
+static bool
+is_of_update(const struct compose_files *files, const struct revision *old,
+    const struct revision *new)
+{
+	return is_one_of(files->compose, old->compose, new->compose) &&
+	       is_one_of(files->metadata, old->metadata, new->metadata) &&
+	       is_one_of(
+		   files->environment, old->environment, new->environment);
+}
+
+/* *obsolete: the deployment, or what it was, is gone or somebody else's. */
+static int
+load_update(struct agent *agent, struct store *store,
+    const struct update_record *record, struct arena *arena,
+    struct compose_files *files, struct revision *back, bool *obsolete,
+    struct error *err)
+{
+	struct revision next;
+	struct error failure;
+
+	if (compose_read(agent->compose, record->deployment, arena, files,
+		&failure) < 0 ||
+	    store_revision_get(store, record->deployment, record->back, arena,
+		back, &failure) < 0 ||
+	    store_revision_get(store, record->deployment, record->revision,
+		arena, &next, &failure) < 0) {
+		*obsolete = failure.kind == ERR_NOT_FOUND;
+		*err = failure;
+		return *obsolete ? 0 : -1;
+	}
+	*obsolete = !is_of_update(files, back, &next);
+	return 0;
+}
+
 static int
 put_files_back(struct agent *agent, struct store *store,
     const struct update_record *record, struct arena *arena, struct error *err)
 {
 	struct compose_files files;
 	struct revision back;
+	bool obsolete;
 
-	if (compose_read(
-		agent->compose, record->deployment, arena, &files, err) < 0 ||
-	    store_revision_get(
-		store, record->deployment, record->back, arena, &back, err) < 0)
-		/* It was deleted since: there is nothing to go back to. */
-		return err->kind == ERR_NOT_FOUND
-			   ? store_update_remove(store, record->deployment, err)
-			   : -1;
+	if (load_update(
+		agent, store, record, arena, &files, &back, &obsolete, err) < 0)
+		return -1;
+	if (obsolete) {
+		log_event(LOG_WARNING, "its files are others by now",
+		    LOG_TEXT("deployment", record->deployment));
+		return store_update_remove(store, record->deployment, err);
+	}
 	if (going_back_files(
 		agent->compose, store, &back, files.filename, err) < 0)
 		return -1;

@@ -4,12 +4,15 @@
 #include "agent/deployment.h"
 #include "agent/revision-images.h"
 #include "agent/settling.h"
+#include "base/clock.h"
 #include "base/log.h"
+#include "store/mirror.h"
 #include "store/store.h"
 
 #include <string.h>
 
 #define FOUND_REASON "found on disk"
+#define STARTED_S 30 /* what runs that long has settled */
 
 static bool
 is_same_text(const char *left, const char *right)
@@ -141,4 +144,59 @@ revision_note_create(struct run *run)
 	first = make_revision(run, &files, "created");
 	if (keep(run, &first, REVISION_SAVED, NULL, &err) < 0)
 		log_error(LOG_WARNING, "cannot record a new deployment", &err);
+}
+
+/* Every service whose image is on record runs it, and is well. */
+static bool
+runs_well(const struct revision *revision,
+    const struct mirror_container *containers, size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (clock_wall_s() - containers[i].created_at < STARTED_S ||
+		    strcmp(containers[i].state, "running") != 0 ||
+		    strstr(revision->images, containers[i].image_id) == NULL ||
+		    (containers[i].health[0] != '\0' &&
+			strcmp(containers[i].health, "healthy") != 0))
+			return false;
+	return count > 0;
+}
+
+static int
+promote(struct store *store, const struct revision *revision,
+    struct arena *arena, struct error *err)
+{
+	struct mirror_deployment deployment;
+	struct mirror_container *containers;
+	size_t count;
+
+	if (mirror_deployment_get(
+		store, revision->deployment, arena, &deployment, err) < 0 ||
+	    mirror_container_list(
+		store, deployment.project, arena, &containers, &count, err) < 0)
+		return -1;
+	return runs_well(revision, containers, count)
+		   ? store_revision_judge(store, revision->deployment,
+			 revision->number, REVISION_APPLIED, NULL, err)
+		   : 0;
+}
+
+void
+revisions_promote(struct store *store)
+{
+	auto_arena struct arena arena = { 0 };
+	struct revision *revisions;
+	struct error err;
+	size_t count, i;
+
+	if (store_revision_unjudged(store, &arena, &revisions, &count, &err) <
+	    0) {
+		log_error(LOG_WARNING, "cannot judge revisions", &err);
+		return;
+	}
+	for (i = 0; i < count; i++)
+		if (promote(store, &revisions[i], &arena, &err) < 0 &&
+		    err.kind != ERR_NOT_FOUND)
+			log_error(LOG_WARNING, "cannot judge a revision", &err);
 }

@@ -9,6 +9,7 @@
 #include "store/revisions.h"
 
 struct deployment;
+struct store;
 
 /* Whether the revision has these very texts, under whatever filename. */
 bool revision_has_files(
@@ -31,6 +32,11 @@ int revision_keep_disk(
  * that run, and is an applied one if all of it looks fine. Failures are logged.
  */
 void revision_note_start(struct run *run, const struct deployment *deployment);
+/*
+ * Now and then: what was started, and is known by now to be healthy, becomes
+ * an applied revision. By the mirror alone.
+ */
+void revisions_promote(struct store *store);
 /* After a deployment was created: its first revision. */
 void revision_note_create(struct run *run);
 

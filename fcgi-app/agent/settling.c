@@ -60,7 +60,13 @@ is_ill(const struct docker_container *container)
 	return strcmp(container->health, "unhealthy") == 0;
 }
 
-/* It ran before and does so now: no worse than it was. */
+static bool
+is_well(const struct docker_container *container)
+{
+	return runs(container) && !is_ill(container);
+}
+
+/* It was there before, and is no worse than it was. */
 static bool
 is_untouched(
     const struct settling *settling, const struct docker_container *container)
@@ -68,8 +74,25 @@ is_untouched(
 	const struct docker_container *before =
 	    find_before(settling, container->id);
 
-	return before != NULL && runs(before) && runs(container) &&
-	       (!is_ill(container) || is_ill(before));
+	return before != NULL && (!is_well(before) || is_well(container)) &&
+	       (!runs(before) || runs(container));
+}
+
+/* The service had containers, and none of them was well. */
+static bool
+was_broken(const struct settling *settling, const char *service)
+{
+	bool found = false;
+	size_t i;
+
+	for (i = 0; i < settling->before_count; i++) {
+		if (strcmp(settling->before[i].service, service) != 0)
+			continue;
+		if (is_well(&settling->before[i]))
+			return false;
+		found = true;
+	}
+	return found;
 }
 
 /* One of the document's services, and not what `compose run` made. */
@@ -242,6 +265,8 @@ judge(struct observation *observation, struct finding *finding,
 	finding->verdict = FINE;
 	if (!counts(observation->settling, container) ||
 	    is_untouched(observation->settling, container) ||
+	    (observation->settling->lenient &&
+		was_broken(observation->settling, container->service)) ||
 	    (runs(container) && strcmp(container->health, "healthy") == 0))
 		return 0;
 	if (docker_container_diagnose(observation->run->agent->docker,
@@ -476,10 +501,10 @@ settling_looks_fine(const struct docker_container *containers, size_t count)
 	for (i = 0; i < count; i++) {
 		bool has_ended = strcmp(containers[i].state, "exited") == 0 &&
 				 strstr(containers[i].status, "(0)") != NULL;
-		bool is_well = containers[i].health[0] == '\0' ||
-			       strcmp(containers[i].health, "healthy") == 0;
+		bool is_healthy = containers[i].health[0] == '\0' ||
+				  strcmp(containers[i].health, "healthy") == 0;
 
-		if (!has_ended && !(runs(&containers[i]) && is_well))
+		if (!has_ended && !(runs(&containers[i]) && is_healthy))
 			return false;
 	}
 	return count > 0;

@@ -4,11 +4,12 @@
  *
  * A service is fine when its health check says so; without one, when it has
  * been running for the time to settle without a restart; or when it has ended
- * with 0 and is not to be started again. A container that ran before and was
- * not touched only must not have become worse. One that ended otherwise, that
- * is unhealthy or was started again more than RESTARTS_TOLERATED times is
- * broken at once: a database that is not there yet may cost an application
- * its first starts.
+ * with 0 and is not to be started again. A container that was there before
+ * and was not made anew only must not have become worse: one that had ended is
+ * no reason against a change of others. One that ended otherwise, that is
+ * unhealthy or was started again more than RESTARTS_TOLERATED times is broken
+ * at once: a database that is not there yet may cost an application its first
+ * starts.
  */
 #ifndef AGENT_SETTLING_H
 #define AGENT_SETTLING_H
@@ -26,6 +27,9 @@ struct settling {
 	/* As they were before; none: all have to settle. */
 	const struct docker_container *before;
 	size_t before_count;
+	/* Services that were broken before may be so again, made anew or not:
+	 * for going back. */
+	bool lenient;
 	int64_t since_ms;              /* when Compose was started, monotonic */
 	int64_t settle_ms, timeout_ms; /* the latter from now on */
 	struct probe_arguments probe;  /* path NULL: none */

@@ -214,6 +214,11 @@ choose_back(struct change *change, struct error *err)
 		return 0;
 	change->disk_ran = change->disk.images != NULL ||
 			   !project_differs(run, change->before.project);
+	/* Somebody may have pulled or built since it was recorded. */
+	if (change->disk_ran)
+		change->disk.images = change->back.images =
+		    revision_images_describe(run, change->before.document,
+			change->containers, change->count);
 	while (!change->disk_ran && found) {
 		struct revision older;
 
@@ -268,14 +273,11 @@ record_disk(struct change *change, struct error *err)
 		return -1;
 	if (change->back.number == 0)
 		change->back.number = change->disk.number;
-	if (!change->disk_ran || change->disk.state == REVISION_APPLIED)
+	if (!change->disk_ran)
 		return 0;
-	if (change->disk.images == NULL)
-		change->disk.images = change->back.images =
-		    revision_images_describe(run, change->before.document,
-			change->containers, change->count);
 	return store_revision_judge(run->store, run->subject,
-	    change->disk.number, is_fine ? REVISION_APPLIED : REVISION_SAVED,
+	    change->disk.number,
+	    is_fine ? REVISION_APPLIED : change->disk.state,
 	    change->disk.images, err);
 }
 
@@ -406,7 +408,9 @@ bring_up(struct change *change, struct error *err)
 		.project = change->project,
 		.document = change->document,
 		.before = change->containers,
-		.before_count = change->count,
+		/* Stopped ones are to run now, each of them. */
+		.before_count =
+		    change->state == BEFORE_RUNNING ? change->count : 0,
 		.since_ms = clock_monotonic_ms(),
 		.settle_ms = settle_ms(change),
 		.timeout_ms = timeout_ms(change),

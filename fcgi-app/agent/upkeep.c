@@ -1,6 +1,7 @@
 #include "agent/upkeep.h"
 
 #include "agent/agent.h"
+#include "agent/revisions.h"
 #include "agent/uploads.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -64,6 +65,7 @@ do_due(struct upkeep *upkeep, struct store *store)
 		if (store_events_prune(store, &err) < 0)
 			log_error(
 			    LOG_WARNING, "cannot forget old events", &err);
+		revisions_promote(store);
 	}
 	if (now >= upkeep->tidy_at_ms) {
 		upkeep->tidy_at_ms = now + TIDY_MS;

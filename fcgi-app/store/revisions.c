@@ -118,8 +118,9 @@ store_revision_judge(struct store *store, const char *deployment,
 
 	if (store_prepare(store,
 		"UPDATE revisions SET state = ?3, "
-		"images = coalesce(?4, images), applied_at_ms = CASE ?3 "
-		"WHEN 'applied' THEN ?5 ELSE applied_at_ms END "
+		"images = coalesce(?4, images), applied_at_ms = CASE WHEN "
+		"?3 = 'applied' AND state <> 'applied' THEN ?5 "
+		"ELSE applied_at_ms END "
 		"WHERE deployment = ?1 AND number = ?2",
 		&statement, err) < 0)
 		return -1;
@@ -293,6 +294,25 @@ store_revision_list(struct store *store, const char *deployment, int64_t limit,
 	store_bind_text(statement, 1, deployment);
 	sqlite3_bind_int64(statement, 2, limit);
 	sqlite3_bind_int64(statement, 3, offset);
+	return STORE_READ_ROWS(
+	    store, statement, arena, read_head, out, out_count, err);
+}
+
+int
+store_revision_unjudged(struct store *store, struct arena *arena,
+    struct revision **out, size_t *out_count, struct error *err)
+{
+	sqlite3_stmt *statement;
+
+	if (store_prepare(store,
+		"SELECT " HEAD " FROM revisions WHERE is_current AND "
+		"state = 'saved' AND images IS NOT NULL AND "
+		"deployment NOT IN (SELECT deployment FROM updates) AND "
+		"deployment NOT IN (SELECT subject FROM jobs WHERE "
+		"status IN ('pending', 'running') AND "
+		"kind LIKE 'deployment.%')",
+		&statement, err) < 0)
+		return -1;
 	return STORE_READ_ROWS(
 	    store, statement, arena, read_head, out, out_count, err);
 }

@@ -52,7 +52,7 @@ struct revision {
 int store_revision_add(
     struct store *store, struct revision *revision, struct error *err);
 
-/* images NULL: as they are. applied_at is now for REVISION_APPLIED. */
+/* images NULL: as they are. applied_at is now when it becomes applied. */
 int store_revision_judge(struct store *store, const char *deployment,
     int64_t number, enum revision_state state, const char *images,
     struct error *err);
@@ -82,6 +82,13 @@ int store_revision_before(struct store *store, const char *deployment,
 int store_revision_list(struct store *store, const char *deployment,
     int64_t limit, int64_t offset, struct arena *arena, struct revision **out,
     size_t *out_count, int64_t *total, struct error *err);
+
+/*
+ * Current ones that were started and are not known to be healthy; of
+ * deployments that nothing changes at the moment. Without texts.
+ */
+int store_revision_unjudged(struct store *store, struct arena *arena,
+    struct revision **out, size_t *out_count, struct error *err);
 
 /*
  * The images, JSON as above, of each deployment's newest applied revisions, as

@@ -214,6 +214,24 @@ def test_docker_killed_in_an_update_costs_the_update_alone(
     assert_complete(api, service, engine, deployments, site)
 
 
+def test_what_somebody_wrote_in_between_is_left_alone(
+        api, service, deployments, site):
+    name, port = site
+    make_old_again(api, name, port)
+    begin_update(api, name, port, settle_seconds=30)
+    path = os.path.join(deployments.directory(name), "docker-compose.yml")
+    wait_until(lambda: "last line" in open(path).read(), 10)
+    service.kill_agent()
+    with open(path, "w") as out:
+        out.write(web(port, OLD) + "# by hand\n")
+    restart_killed(service)
+    assert is_idle(api, service, name)
+    with open(path) as compose:
+        assert compose.read().endswith("# by hand\n")
+    make_old_again(api, name, port)
+    assert revisions(api, name)[1]["reason"] == "found on disk"
+
+
 # No room
 
 

@@ -362,6 +362,25 @@ def test_one_that_ends_well_is_fine(api, site, engine):
     assert sorted(engine.states(name)) == ["exited", "running", "running"]
 
 
+def test_what_was_broken_before_is_not_in_the_way(api, deployments, engine):
+    def compose(image):
+        return (
+            "services:\n"
+            f"  app: {{image: '{image}', stop_grace_period: 1s}}\n"
+            "  bad: {image: 'test/quitter:1'}\n"
+        )
+
+    name = deployments.create(compose("test/web:1"), start=True)
+    wait_until(lambda: engine.states(name) == ["exited", "running"], 5)
+    answer = update(api, name, compose("test/web:2"))
+    assert answer.status == 200, answer
+    answer = update(api, name, compose("test/quitter:1"))
+    cause = assert_rolled_back(answer, "CONTAINER_EXITED")
+    assert cause["service"] == "app"
+    assert image_of(engine, name) == engine.api(
+        "/images/test/web:2/json")["Id"]
+
+
 # What people do to the files by hand
 
 

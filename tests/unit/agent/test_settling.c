@@ -274,6 +274,35 @@ what_was_not_touched_must_not_become_worse(void **state)
 }
 
 static void
+what_had_ended_before_is_no_reason_against_others(void **state)
+{
+	struct fixture *f = *state;
+
+	remember(f, "");
+	f->before.state = "exited";
+	list(f, "exited", "Exited (3) 1 second ago", "");
+	assert_int_equal(wait_for(f), 0);
+}
+
+static void
+what_was_broken_may_be_so_again_when_it_goes_back(void **state)
+{
+	struct fixture *f = *state;
+
+	remember(f, "");
+	f->before.id = "d000000000000000000000000000000000000000000000000000000"
+		       "000000000";
+	f->before.service = "app";
+	f->before.state = "restarting";
+	list(f, "exited", "Exited (3) 1 second ago", "");
+	inspect(f, ENDED("3"), "no", 0);
+	f->settling.lenient = true;
+	assert_int_equal(wait_for(f), 0);
+	f->settling.lenient = false;
+	assert_broken(f, "CONTAINER_EXITED");
+}
+
+static void
 what_compose_ran_once_does_not_count(void **state)
 {
 	struct fixture *f = *state;
@@ -336,6 +365,8 @@ main(void)
 		TEST(some_restarts_are_tolerated_and_no_more),
 		TEST(what_was_not_touched_need_not_settle),
 		TEST(what_was_not_touched_must_not_become_worse),
+		TEST(what_had_ended_before_is_no_reason_against_others),
+		TEST(what_was_broken_may_be_so_again_when_it_goes_back),
 		TEST(what_compose_ran_once_does_not_count),
 		TEST(a_cancelled_job_waits_no_longer),
 		TEST(an_engine_that_goes_is_the_error_in_the_end),

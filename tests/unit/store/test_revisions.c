@@ -1,6 +1,7 @@
 /* Revisions and updates on record. */
 #include "store/revisions.h"
 
+#include "store/jobs.h"
 #include "store/mirror.h"
 #include "store/store.h"
 #include "store/updates.h"
@@ -272,6 +273,47 @@ images_are_those_of_the_newest_applied_revisions(void **state)
 	assert_string_equal(images[1], "[2]");
 }
 
+static size_t
+count_unjudged(struct fixture *f)
+{
+	struct revision *revisions;
+	size_t count;
+
+	assert_int_equal(store_revision_unjudged(
+			     f->store, &f->arena, &revisions, &count, &f->err),
+	    0);
+	return count;
+}
+
+static void
+what_was_started_is_judged_when_nothing_changes_it(void **state)
+{
+	struct fixture *f = *state;
+	struct update_record record = { .deployment = "a", .job_id = "j" };
+	struct job job = { .kind = "deployment.start",
+		.subject = "a",
+		.actor = "x",
+		.request_id = "r" };
+
+	add(f, "a");
+	assert_int_equal(
+	    store_revision_make_current(f->store, "a", 1, &f->err), 0);
+	assert_int_equal(count_unjudged(f), 0);
+	judge(f, 1, REVISION_SAVED, "[]");
+	assert_int_equal(count_unjudged(f), 1);
+	assert_int_equal(store_update_put(f->store, &record, &f->err), 0);
+	assert_int_equal(count_unjudged(f), 0);
+	assert_int_equal(store_update_remove(f->store, "a", &f->err), 0);
+	assert_int_equal(
+	    store_job_insert(f->store, &job, &f->arena, &f->err), 0);
+	assert_int_equal(count_unjudged(f), 0);
+	assert_int_equal(
+	    store_job_finish(f->store, job.id, "", NULL, NULL, &f->err), 0);
+	assert_int_equal(count_unjudged(f), 1);
+	judge(f, 1, REVISION_APPLIED, NULL);
+	assert_int_equal(count_unjudged(f), 0);
+}
+
 static void
 an_update_is_on_record_until_it_is_removed(void **state)
 {
@@ -334,6 +376,7 @@ main(void)
 		TEST(the_list_begins_with_the_newest),
 		TEST(what_can_be_gone_back_to_is_never_forgotten),
 		TEST(images_are_those_of_the_newest_applied_revisions),
+		TEST(what_was_started_is_judged_when_nothing_changes_it),
 		TEST(an_update_is_on_record_until_it_is_removed),
 		TEST(an_update_of_a_deleted_deployment_is_forgotten),
 	};

@@ -336,6 +336,7 @@ one_connection_can_do_everything(void **state)
 	    store, "a", 2, &f->arena, &revision, &found, err));
 	DO(store_revision_list(
 	    store, "a", 9, 0, &f->arena, &revisions, &count, &total, err));
+	DO(store_revision_unjudged(store, &f->arena, &revisions, &count, err));
 	DO(store_revision_images(store, 3, &f->arena, &images, &count, err));
 	DO(store_update_put(store, &update, err));
 	DO(store_update_phase(store, "a", UPDATE_BACK, err));
