@@ -8,6 +8,7 @@
 
 #include <ctype.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,7 +80,7 @@ is_within(const char *path, const char *directory)
  */
 static int
 check_no_links(struct check *check, int directory, const struct node *node,
-    const char *path)
+    const char *key, const char *path)
 {
 	struct stat status;
 	auto_fd int fd =
@@ -95,8 +96,10 @@ check_no_links(struct check *check, int directory, const struct node *node,
 	if (!link && check->err->kind != ERR_INVALID)
 		return -1;
 	return error_field(check->err, "compose_content", "UNSAFE_PATH",
-	    "line %u, column %u: '%s' passes a symbolic link", node->line,
-	    node->column, node->text);
+	    "line %u, column %u: %s%s%s'%s': '%.100s' passes a symbolic link",
+	    node->line, node->column, check->service ? "service '" : "",
+	    check->service ? check->service : "", check->service ? "': " : "",
+	    key, node->text);
 }
 
 static void
@@ -141,8 +144,8 @@ exposes_docker(const char *path)
 }
 
 static int
-check_absolute_path(
-    struct check *check, const struct node *node, const char *path)
+check_absolute_path(struct check *check, const struct node *node,
+    const char *key, const char *path)
 {
 	const char *const *allowed =
 	    check->policy != NULL ? check->policy->bind_paths : NULL;
@@ -170,14 +173,14 @@ check_absolute_path(
 			return check->err->kind == ERR_NOT_FOUND ? 0 : -1;
 		path += strlen(directory);
 		return check_no_links(
-		    check, fd, node, path + strspn(path, "/"));
+		    check, fd, node, key, path + strspn(path, "/"));
 	}
 	error_set(check->err, ERR_FORBIDDEN, "COMPOSE_POLICY",
-	    "line %u, column %u: %s%s%s'%s': only paths beneath the project's "
-	    "directory, such as ./data, may be used",
+	    "line %u, column %u: %s%s%s'%s': '%.80s': only paths beneath the "
+	    "project's directory, such as ./data, may be used",
 	    node->line, node->column, check->service ? "service '" : "",
 	    check->service ? check->service : "", check->service ? "': " : "",
-	    node->text);
+	    key, node->text);
 	snprintf(
 	    check->err->field, sizeof check->err->field, "compose_content");
 	return -1;
@@ -185,17 +188,18 @@ check_absolute_path(
 
 /* Gives the normalised path. */
 static int
-check_path(struct check *check, const struct node *node, const char *text,
-    const char **out)
+check_path(struct check *check, const struct node *node, const char *key,
+    const char *text, const char **out)
 {
 	char *path;
 
-	if (*text == '\0' || has_control(text))
-		return check_invalid(check, node, "a path that is not valid");
+	if (*text == '\0' || strlen(text) >= PATH_MAX || has_control(text))
+		return check_invalid(
+		    check, node, "'%s': a path that is not valid", key);
 	path = normalise_path(check->document->arena, text);
 	*out = path;
 	if (*text == '/' && !leaves_directory(text))
-		return check_absolute_path(check, node, path);
+		return check_absolute_path(check, node, key, path);
 	if (*text == '~' || leaves_directory(text)) {
 		/* No list of paths can allow what is not a path. */
 		const struct compose_policy none = { NULL, NULL };
@@ -203,13 +207,13 @@ check_path(struct check *check, const struct node *node, const char *text,
 		int result;
 
 		check->policy = &none;
-		result = check_absolute_path(check, node, text);
+		result = check_absolute_path(check, node, key, text);
 		check->policy = policy;
 		return result;
 	}
 	if (check->directory < 0)
 		return 0;
-	return check_no_links(check, check->directory, node, path);
+	return check_no_links(check, check->directory, node, key, path);
 }
 
 int
@@ -219,7 +223,7 @@ check_local_path(struct check *check, const struct node *node, const char *key)
 
 	if (!node_is_scalar(node))
 		return check_invalid(check, node, "'%s' must be a path", key);
-	return check_path(check, node, node->text, &path);
+	return check_path(check, node, key, node->text, &path);
 }
 
 int
@@ -230,7 +234,7 @@ check_mounted_file(
 
 	if (!node_is_scalar(node))
 		return check_invalid(check, node, "'%s' must be a path", key);
-	if (check_path(check, node, node->text, &path) < 0)
+	if (check_path(check, node, key, node->text, &path) < 0)
 		return -1;
 	add_mount(check, path, false, node);
 	return 0;
@@ -242,7 +246,7 @@ check_bind(struct check *check, const struct node *node, const char *source,
 {
 	const char *path = NULL;
 
-	if (check_path(check, node, source, &path) < 0)
+	if (check_path(check, node, "volumes", source, &path) < 0)
 		return -1;
 	add_mount(check, path, writable, node);
 	return 0;
@@ -427,37 +431,42 @@ check_volume(struct check *check, const struct node *volume)
 	return check_short_volume(check, volume);
 }
 
+/* '/' before all else. */
+static int
+path_order(char byte)
+{
+	return byte == '/' ? 1 : 2 * (unsigned char)byte;
+}
+
+/*
+ * What lies in a directory comes right after it, and writable mounts of one
+ * path before the others.
+ */
 static int
 compare_mounts(const void *left, const void *right)
 {
 	const struct mount *a = left, *b = right;
-	int order = strcmp(a->path, b->path);
+	size_t i = 0;
 
-	return order != 0 ? order : b->writable - a->writable;
+	while (a->path[i] != '\0' && a->path[i] == b->path[i])
+		i++;
+	return a->path[i] == b->path[i]
+		   ? b->writable - a->writable
+		   : path_order(a->path[i]) - path_order(b->path[i]);
 }
 
-static const struct mount *
-find_writable(const struct check *check, const char *path, size_t length)
+/* "" is the project's directory, in which no absolute path lies. */
+static bool
+lies_in(const struct mount *mount, const struct mount *directory)
 {
-	size_t low = 0, high = check->mount_count;
+	size_t length = directory != NULL ? strlen(directory->path) : 0;
 
-	/* The first one not before path; writable ones come first. */
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		const char *found = check->mounts[middle].path;
-		int order = strncmp(found, path, length);
-
-		if (order < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (low < check->mount_count &&
-	    strncmp(check->mounts[low].path, path, length) == 0 &&
-	    check->mounts[low].path[length] == '\0' &&
-	    check->mounts[low].writable)
-		return &check->mounts[low];
-	return NULL;
+	if (directory == NULL)
+		return false;
+	if (length == 0)
+		return mount->path[0] != '\0' && mount->path[0] != '/';
+	return strncmp(mount->path, directory->path, length) == 0 &&
+	       mount->path[length] == '/';
 }
 
 /*
@@ -468,7 +477,8 @@ find_writable(const struct check *check, const char *path, size_t length)
 int
 check_nested_mounts(struct check *check)
 {
-	size_t i, at;
+	const struct mount *project = NULL, *writable = NULL;
+	size_t i;
 
 	if (check->mount_count == 0)
 		return 0;
@@ -477,20 +487,17 @@ check_nested_mounts(struct check *check)
 	for (i = 0; i < check->mount_count; i++) {
 		const struct mount *mount = &check->mounts[i];
 
-		for (at = 0; mount->path[at] != '\0'; at++) {
-			bool boundary = at == 0 || mount->path[at] == '/';
-
-			/* "" is the project's directory, in no absolute path */
-			if (!boundary || (at == 0 && mount->path[0] == '/') ||
-			    find_writable(check, mount->path, at) == NULL)
-				continue;
+		if (lies_in(mount, project) || lies_in(mount, writable)) {
 			check->service = mount->service;
 			if (check_refuse(check, mount->node, "nested_mounts",
 				"it lies in a directory that a container can "
 				"write; mount that one read-only or only one "
 				"of them") < 0)
 				return -1;
-			break;
+		} else if (mount->writable && mount->path[0] == '\0') {
+			project = mount;
+		} else if (mount->writable) {
+			writable = mount;
 		}
 	}
 	check->service = NULL;

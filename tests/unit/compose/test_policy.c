@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "compose/compose.h"
 
@@ -171,6 +172,8 @@ static const struct {
 	{ "volumes: [{type: cluster, source: x, target: /x}]", "mount_type" },
 	{ "volumes: ['./a:/a', './a/b:/b']", "nested_mounts" },
 	{ "volumes: ['.:/a', './b:/b:ro']", "nested_mounts" },
+	{ "volumes: ['./a:/a', './a-b:/b', './a/b:/c:ro']", "nested_mounts" },
+	{ "volumes: ['./a/b:/c:ro', './a.b:/b', './a:/a']", "nested_mounts" },
 	{ "volumes: ['./:/a', './/b/./c:/b']", "nested_mounts" },
 	{ "volumes: [{type: bind, source: ., target: /a, read_only: yes}, "
 	  "./b:/b]",
@@ -617,6 +620,63 @@ ten_thousand_mounts_are_compared_quickly(void **state)
 	buffer_clear(&text);
 }
 
+/* Deep ones that differ at their ends, and what lies between in order. */
+static void
+deep_mounts_are_compared_quickly(void **state)
+{
+	struct buffer text = BUFFER(COMPOSE_TEXT_MAXIMUM);
+	struct error err;
+	int64_t start = clock_monotonic_ms();
+	int i, k;
+
+	(void)state;
+	buffer_text(&text, "x-a: &a\n");
+	for (i = 0; i < 80; i++) {
+		buffer_text(&text, "  - ./");
+		for (k = 0; k < 2000; k++)
+			buffer_text(&text, "a/");
+		buffer_printf(&text, "%d:/x\n", i);
+	}
+	buffer_text(&text, "services:\n");
+	for (i = 0; i < 12; i++)
+		buffer_printf(&text, "  s%d: {image: n, volumes: *a}\n", i);
+	assert_int_equal(check(buffer_string(&text), NULL, &err), 0);
+#ifndef __SANITIZE_ADDRESS__
+	assert_true(clock_monotonic_ms() - start < 1000);
+#endif
+	buffer_text(&text, "  t: {image: n, volumes: ['./a-b:/x', "
+			   "'./a.b:/x', './a/a/a:/x']}\n");
+	assert_int_equal(check(buffer_string(&text), NULL, &err), -1);
+	assert_non_null(strstr(err.message, "nested_mounts"));
+	buffer_clear(&text);
+}
+
+static void
+paths_that_no_system_takes_are_refused(void **state)
+{
+	char *path = xcalloc(1, 5000);
+	struct error err;
+	auto_arena struct arena arena = { 0 };
+
+	(void)state;
+	memset(path, 'a', 4093);
+	assert_int_equal(
+	    check(arena_printf(&arena,
+		      "services: {app: {image: n, volumes: ['./%s:/x']}}\n",
+		      path),
+		NULL, &err),
+	    0);
+	path[4093] = 'a';
+	assert_int_equal(
+	    check(arena_printf(&arena,
+		      "services: {app: {image: n, volumes: ['./%s:/x']}}\n",
+		      path),
+		NULL, &err),
+	    -1);
+	assert_string_equal(err.code, "INVALID_COMPOSE");
+	free(path);
+}
+
 static int
 check_resource(const char *driver, bool has_options, const char *labels,
     bool is_network, const struct compose_policy *policy, struct error *err)
@@ -710,6 +770,8 @@ main(void)
 		    symbolic_links_are_not_followed, make_tree, remove_tree),
 		cmocka_unit_test(without_a_document_the_policy_is_the_same),
 		cmocka_unit_test(ten_thousand_mounts_are_compared_quickly),
+		cmocka_unit_test(deep_mounts_are_compared_quickly),
+		cmocka_unit_test(paths_that_no_system_takes_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
