@@ -13,6 +13,7 @@ import sys
 import time
 
 import update
+import validation
 from clients import wait_until
 from engine import DOCKER, Registry, random_image
 from measure import (
@@ -620,6 +621,9 @@ class Bench:
             "<= +5 %", ratio <= 1.05,
         )
 
+    def validation(self):
+        validation.measure(self)
+
     def print_table(self):
         head = ("measured", "ours", "reference", "ratio", "aim", "met?")
         table = [head, *(row.cells() for row in self.rows)]
@@ -634,7 +638,7 @@ class Bench:
 # In this order: memory first, the thousand deployments last.
 MEASUREMENTS = (
     "memory", "growth", "starts", "throughput", "streams", "statistics",
-    "fifty", "compose", "update", "pull", "lists",
+    "fifty", "compose", "update", "pull", "validation", "lists",
 )
 STARTED = time.monotonic()
 
