@@ -384,7 +384,7 @@ static const struct service_key service_keys[] = {
 	{ "stop_grace_period", NULL, NULL },
 	{ "stop_signal", NULL, NULL },
 	{ "storage_opt", NULL, NULL },
-	{ "sysctls", NULL, "it sets parameters of the kernel" },
+	{ "sysctls", check_sysctls, NULL },
 	{ "tmpfs", NULL, NULL },
 	{ "tty", NULL, NULL },
 	{ "ulimits", NULL, NULL },

@@ -199,6 +199,7 @@ int check_security_options(struct check *check, const struct node *node);
 int check_logging(struct check *check, const struct node *node);
 int check_runtime(struct check *check, const struct node *node);
 int check_oom_score(struct check *check, const struct node *node);
+int check_sysctls(struct check *check, const struct node *node);
 int check_hooks(struct check *check, const struct node *node);
 int check_deploy(struct check *check, const struct node *node);
 int check_extends(struct check *check, const struct node *node);

@@ -177,6 +177,46 @@ check_runtime(struct check *check, const struct node *node)
 	    check, node, "runtime", "only runc confines as expected");
 }
 
+/*
+ * "net.ipv4.ip_forward": of the container's own network, which it does not
+ * share with the host; those of other names are the host's, or cost its
+ * memory. A '/' would lead elsewhere below /proc/sys.
+ */
+static bool
+is_own_sysctl(const char *text)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz"
+				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789_.-";
+	size_t length = strspn(text, allowed);
+
+	return strncmp(text, "net.", 4) == 0 && strstr(text, "..") == NULL &&
+	       (text[length] == '\0' || text[length] == '=');
+}
+
+int
+check_sysctls(struct check *check, const struct node *node)
+{
+	size_t i;
+
+	if (node_is_null(node))
+		return 0;
+	if (node->type == NODE_SCALAR)
+		return check_invalid(
+		    check, node, "'sysctls' must be a mapping or a list");
+	for (i = 0; i < node->count; i++) {
+		const struct node *item = node->type == NODE_MAPPING
+					      ? node->entries[i].key
+					      : node->items[i];
+
+		if ((item->type != NODE_SCALAR || !is_own_sysctl(item->text)) &&
+		    check_refuse(check, item, "sysctls",
+			"only those of the container's own network, net.*") < 0)
+			return -1;
+	}
+	return 0;
+}
+
 int
 check_oom_score(struct check *check, const struct node *node)
 {

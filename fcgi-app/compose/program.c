@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/process.h"
 #include "compose/compose-private.h"
+#include "compose/document-private.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -129,7 +130,7 @@ check_project_name(
 
 	if (project == NULL || is_project_of(project, name))
 		return 0;
-	return error_field(err, "compose_content", "INVALID_COMPOSE",
+	return node_invalid(err, node_member(document->root, "name"),
 	    "the document's 'name' must be '%s', as the deployment's", name);
 }
 
