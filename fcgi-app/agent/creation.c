@@ -3,6 +3,7 @@
 #include "agent/agent.h"
 #include "agent/deployment.h"
 #include "agent/project.h"
+#include "agent/proxy-network.h"
 #include "agent/revisions.h"
 #include "base/log.h"
 #include "settings/settings.h"
@@ -103,6 +104,7 @@ creation_finish(struct run *run, const char *project, bool start)
 	if (run->result == NULL)
 		run->result = json_object_new_object();
 	json_put_text(run->result, "name", run->subject);
+	proxy_network_ensure(run);
 	if (start) {
 		started = project_up(run, project, 0, &failure) == 0;
 		if (!started)

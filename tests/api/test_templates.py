@@ -608,6 +608,46 @@ def test_a_deployment_from_a_template_serves(
     assert f"{names[0]}_data" in volumes
 
 
+def test_the_proxys_network_is_made_for_who_wants_it(
+        api, engine, by_hand, deployments, sources):
+    sources.plant("joined", metadata=None, compose="""\
+services:
+  app: {image: test/web:1, networks: [default, "${PROXY_NETWORK}"]}
+networks:
+  ${PROXY_NETWORK}: {external: true}
+""")
+    assert sources.refresh()["problems"] == []
+    by_hand.forget("network", "rm", "proxy")
+    for _ in range(2):
+        name = deployments.name("joined")
+        answer = api.post("/deployments", {
+            "name": name, "template_id": "joined", "auto_start": True,
+        })
+        assert answer.json["start_error"] == "", answer
+        networks = [
+            one["NetworkSettings"]["Networks"]
+            for one in engine.containers(name)
+        ]
+        assert "proxy" in networks[0], networks
+    assert api.get("/networks/proxy").status == 200
+    # Networks with containers in them stay.
+    deployments.remove_all()
+
+
+def test_a_plan_shows_no_secret_and_can_be_carried_out(
+        api, deployments, planted):
+    name = deployments.name("planned")
+    body = {"name": name, "template_id": "planted"}
+    plan = api.post("/deployments?plan=true", body)
+    assert plan.status == 200, plan
+    assert "APP_SECRET" in plan.text
+    plan_id = plan.json["plan"]["plan_id"]
+    others = plan.text.replace(plan_id, "")
+    assert not re.search(r"\b[0-9a-f]{32}\b", others), plan
+    answer = api.post(f"/deployments?plan_id={plan_id}", body)
+    assert answer.status == 201, answer
+
+
 def test_secrets_are_in_no_log(service, api, deployments, planted):
     name = deployments.name("planted")
     answer = api.post("/deployments", {
