@@ -33,8 +33,9 @@ void creation_complete_metadata(const struct creation *creation,
 
 /*
  * What comes after the files: the first revision, the proxy's network, a start
- * when it is asked for, the result and the mirror. A start that fails leaves the deployment, stopped:
- * the client is told and can correct it, start it or delete it.
+ * when it is asked for, the result and the mirror. A start that fails leaves
+ * the deployment, stopped: the client is told and can correct it, start it or
+ * delete it.
  */
 void creation_finish(struct run *run, const char *project, bool start);
 
