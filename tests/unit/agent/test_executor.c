@@ -222,6 +222,53 @@ a_job_that_is_done_is_on_record_before_anybody_is_told(void **state)
 	assert_false(executor_has(f->executor, id));
 }
 
+/* Lets pass what says so, and tells of what it refuses. */
+static int
+look_at_conditions(
+    struct run *run, const struct job_kind *kind, struct error *err)
+{
+	assert_string_equal(kind->name, "test.wait");
+	if (json_boolean(run->conditions, "pass", false))
+		return 0;
+	run->result = json_object_new_object();
+	json_put_text(run->result, "version", "2");
+	return error_set(err, ERR_PRECONDITION, NULL, "of another version");
+}
+
+static void
+what_the_guard_refuses_is_not_begun(void **state)
+{
+	struct fixture *f = *state;
+	auto_json struct json_object *arguments = json_object_new_object();
+	auto_json struct json_object *conditions = json_object_new_object();
+	struct submission submission = { .kind = "test.wait",
+		.subject = "blog",
+		.actor = "key:x",
+		.request_id = "request",
+		.arguments = arguments,
+		.conditions = conditions };
+	const char *id;
+	struct job job;
+
+	executor_guard(f->executor, look_at_conditions);
+	assert_int_equal(executor_submit(f->executor, f->store, &submission,
+			     &f->arena, &id, &f->err),
+	    0);
+	wait_for(&finished, 1);
+	job = read_job(f, id);
+	assert_int_equal(job.status, JOB_FAILED);
+	assert_int_equal(job.error.kind, ERR_PRECONDITION);
+	assert_string_equal(job.result, "{\"version\":\"2\"}");
+	assert_int_equal(atomic_load(&most_running), 0);
+	json_put_boolean(conditions, "pass", true);
+	assert_int_equal(executor_submit(f->executor, f->store, &submission,
+			     &f->arena, &id, &f->err),
+	    0);
+	wait_for(&finished, 2);
+	assert_int_equal(read_job(f, id).status, JOB_SUCCEEDED);
+	assert_int_equal(atomic_load(&most_running), 1);
+}
+
 static void
 a_second_job_of_a_subject_is_told_of_the_first(void **state)
 {
@@ -510,6 +557,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_job_that_is_done_is_on_record_before_anybody_is_told),
+		TEST(what_the_guard_refuses_is_not_begun),
 		TEST(a_second_job_of_a_subject_is_told_of_the_first),
 		TEST(jobs_of_different_subjects_run_at_once_up_to_the_limit),
 		TEST(a_failure_is_recorded_with_its_output_made_valid),
