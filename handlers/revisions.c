@@ -88,6 +88,7 @@ read_environment(const char *text, struct arena *arena,
 {
 	struct error ignored;
 
+	*out = NULL;
 	*count = 0;
 	if (text == NULL ||
 	    compose_environment_parse(text, arena, out, count, &ignored) < 0)

@@ -211,19 +211,18 @@ judge_running(const struct observation *observation, struct finding *finding,
 	if (watch->running_since_ms == 0)
 		watch->running_since_ms = running_since(observation, diagnosis);
 	watch->had_ended = false;
-	if (strcmp(diagnosis->health, "healthy") == 0)
-		finding->verdict = FINE;
-	else if (strcmp(diagnosis->health, "unhealthy") == 0)
+	if (strcmp(diagnosis->health, "unhealthy") == 0)
 		say(finding, BROKEN, "CONTAINER_UNHEALTHY", "is unhealthy");
 	else if (strcmp(diagnosis->health, "starting") == 0)
 		say(finding, NOT_YET, "NOT_HEALTHY_IN_TIME",
 		    "was not healthy in time");
-	else if (clock_monotonic_ms() - watch->running_since_ms >=
-		 observation->settling->settle_ms)
-		finding->verdict = FINE;
-	else
+	else if (strcmp(diagnosis->health, "healthy") != 0 &&
+		 clock_monotonic_ms() - watch->running_since_ms <
+		     observation->settling->settle_ms)
 		say(finding, NOT_YET, "NOT_HEALTHY_IN_TIME",
 		    "did not run for long enough");
+	else
+		finding->verdict = FINE;
 }
 
 static void

@@ -453,7 +453,7 @@ join_network(struct compose_edit *edit, const char *service, struct error *err)
 		return compose_edit_has(edit, path)
 			   ? 0
 			   : compose_edit_set(edit, path, NULL, err);
-	if (node_is_null(list))
+	if (list == NULL || node_is_null(list))
 		return compose_edit_service_key(
 		    edit, service, "networks", "- default\n- database\n", err);
 	for (i = 0; list->type == NODE_SEQUENCE && i < list->count; i++) {

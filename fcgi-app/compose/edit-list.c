@@ -32,8 +32,9 @@ copy_list(struct arena *arena, const struct node *list)
 	struct node *copy = arena_alloc(arena, sizeof *copy);
 
 	*copy = *list;
-	copy->items = arena_array(arena, list->count + 1, sizeof *copy->items);
-	memcpy(copy->items, list->items, list->count * sizeof *copy->items);
+	copy->items =
+	    arena_array(arena, list->count + 1, sizeof(struct node *));
+	memcpy(copy->items, list->items, list->count * sizeof(struct node *));
 	return copy;
 }
 
@@ -113,7 +114,7 @@ compose_edit_drop(struct compose_edit *edit, const char *const *path,
 		return compose_edit_remove(edit, path, err);
 	changed = copy_list(edit->arena, list);
 	memmove(&changed->items[index], &changed->items[index + 1],
-	    (list->count - index - 1) * sizeof *changed->items);
+	    (list->count - index - 1) * sizeof(struct node *));
 	changed->count--;
 	if (list->flow) {
 		auto_buffer struct buffer text = BUFFER(COMPOSE_TEXT_MAXIMUM);

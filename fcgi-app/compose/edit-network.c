@@ -53,9 +53,9 @@ copy_collection(struct arena *arena, const struct node *node)
 	*copy = *node;
 	if (node->type == NODE_SEQUENCE) {
 		copy->items =
-		    arena_array(arena, node->count + 1, sizeof *copy->items);
+		    arena_array(arena, node->count + 1, sizeof(struct node *));
 		memcpy(copy->items, node->items,
-		    node->count * sizeof *copy->items);
+		    node->count * sizeof(struct node *));
 	} else {
 		copy->entries =
 		    arena_array(arena, node->count + 1, sizeof *copy->entries);

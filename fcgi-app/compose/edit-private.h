@@ -43,8 +43,11 @@ void edit_measure(struct edit_source *source);
 size_t edit_byte(const struct edit_source *source, size_t character);
 
 /* ERR_CONFLICT EDIT_NOT_POSSIBLE at the node's line and column. */
-int edit_refuse(struct error *err, const struct node *node, const char *format,
-    ...) __attribute__((format(printf, 3, 4)));
+void edit_fill_refusal(struct error *err, const struct node *node,
+    const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* -1, as error_set() is. */
+#define edit_refuse(err, node, ...) \
+	ERROR_RESULT(edit_fill_refusal((err), (node), __VA_ARGS__))
 
 /* Appends the value in braces and brackets, on one line. */
 int edit_write_flow(

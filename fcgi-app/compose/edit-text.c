@@ -22,8 +22,9 @@ edit_byte(const struct edit_source *source, size_t character)
 	return at;
 }
 
-int
-edit_refuse(struct error *err, const struct node *node, const char *format, ...)
+void
+edit_fill_refusal(
+    struct error *err, const struct node *node, const char *format, ...)
 {
 	char text[300];
 	va_list arguments;
@@ -31,7 +32,7 @@ edit_refuse(struct error *err, const struct node *node, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(text, sizeof text, format, arguments);
 	va_end(arguments);
-	return error_set(err, ERR_CONFLICT, "EDIT_NOT_POSSIBLE",
+	error_set(err, ERR_CONFLICT, "EDIT_NOT_POSSIBLE",
 	    "line %u, column %u: %s", node->line, node->column, text);
 }
 

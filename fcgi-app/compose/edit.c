@@ -53,10 +53,12 @@ with_member(struct arena *arena, const struct node *mapping, const char *key,
 	node->entries =
 	    arena_array(arena, mapping->count + 1, sizeof *node->entries);
 	for (i = 0; i < mapping->count; i++) {
-		if (&mapping->entries[i] == old && value == NULL)
+		bool is_old = old != NULL && &mapping->entries[i] == old;
+
+		if (is_old && value == NULL)
 			continue;
 		node->entries[count] = mapping->entries[i];
-		if (&mapping->entries[i] == old)
+		if (is_old)
 			node->entries[count].value = value;
 		count++;
 	}
