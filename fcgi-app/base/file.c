@@ -27,7 +27,7 @@
 static int
 fail_open(struct error *err, const char *what, const char *path)
 {
-	if (errno == ENOENT || errno == ENOTDIR)
+	if (errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG)
 		return error_set(
 		    err, ERR_NOT_FOUND, NULL, "'%s' not found", path);
 	if (errno == EXDEV || errno == ELOOP)

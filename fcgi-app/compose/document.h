@@ -86,7 +86,8 @@ const char *document_name(const struct document *document);
 
 struct compose_service {
 	const char *name;
-	const char *image; /* "" for one that is only built */
+	const char *image;          /* "" for one that is only built */
+	const char *container_name; /* "" when it has none of its own */
 	bool has_build;
 	bool has_profiles; /* it runs only when one of them is asked for */
 	const char *const *ports; /* as written, long form as
@@ -121,6 +122,13 @@ const struct compose_host_port *document_host_ports(
 bool document_depends(
     const struct document *document, const char *service, const char *other);
 bool document_has_links(const struct document *document, const char *service);
+
+/*
+ * Names of volumes that are not the project's own but the same for all that
+ * name them: external ones, and those with a name. In the document's arena.
+ */
+const char *const *document_shared_volumes(
+    const struct document *document, size_t *out_count);
 
 /* The service that answers for the deployment: the only one; else the one
  * called app or web with ports; else the first with ports; else the first. */

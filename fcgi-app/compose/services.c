@@ -133,9 +133,13 @@ document_list_services(struct document *document)
 		const struct node *node = services->entries[i].value;
 		const struct node *image =
 		    service_member(document, node, "image");
+		const struct node *container =
+		    node_member(node, "container_name");
 
 		service->name = services->entries[i].key->text;
 		service->image = node_is_scalar(image) ? image->text : "";
+		service->container_name =
+		    node_is_scalar(container) ? container->text : "";
 		service->has_build =
 		    service_member(document, node, "build") != NULL;
 		service->has_profiles = sequence_length(service_member(

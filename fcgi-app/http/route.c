@@ -8,6 +8,8 @@
 /* More than any other path has: those win. */
 #define WILDCARD_VARIABLES ((size_t)SEGMENT_MAXIMUM)
 
+#define REST_MAXIMUM ((size_t)1024)
+
 /* Whether the pattern matches; counts its ":name" segments. */
 static bool
 matches(const char *pattern, const struct request *request, size_t *variables)
@@ -54,7 +56,7 @@ static int
 join_path(
     struct request *request, size_t first, const char **out, struct error *err)
 {
-	auto_buffer struct buffer path = BUFFER(PATH_MAX);
+	auto_buffer struct buffer path = BUFFER(REST_MAXIMUM);
 	size_t i;
 
 	for (i = first; i < request->segment_count; i++) {
