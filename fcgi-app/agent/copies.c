@@ -8,7 +8,6 @@
 #include "base/log.h"
 #include "base/tree.h"
 #include "compose/compose.h"
-#include "compose/edit.h"
 #include "compose/metadata.h"
 #include "settings/settings.h"
 #include "json/fields.h"
@@ -123,39 +122,6 @@ copy_entry(void *context, int from, const char *name, const char *path,
 	return copy_file(copying, fd, parent, last, &opened, err);
 }
 
-/* Names that would be the old deployment's. */
-static int
-edit_compose(struct run *run, const struct compose_files *files,
-    const char *name, const char **out, struct error *err)
-{
-	const char *const project[] = { "name", NULL };
-	struct compose_edit edit = { .arena = &run->arena,
-		.text = files->compose,
-		.length = files->compose_length };
-	const struct compose_service *services;
-	struct document *document;
-	size_t count, i;
-
-	if (document_parse(files->compose, files->compose_length, &run->arena,
-		&document, err) < 0)
-		return -1;
-	if (compose_edit_has(&edit, project) &&
-	    compose_edit_set(&edit, project, name, err) < 0)
-		return -1;
-	services = document_services(document, &count);
-	for (i = 0; i < count; i++) {
-		const char *const container[] = { "services", services[i].name,
-			"container_name", NULL };
-
-		if (compose_edit_has(&edit, container) &&
-		    compose_edit_remove_key(
-			&edit, services[i].name, "container_name", err) < 0)
-			return -1;
-	}
-	*out = edit.text;
-	return 0;
-}
-
 /* Domains lead to one deployment only. Gives the text, or NULL. */
 static int
 edit_metadata(struct run *run, const char *text, const char *name,
@@ -198,7 +164,7 @@ edit_files(struct run *run, int directory, const char *name, struct error *err)
 
 	if (compose_read_directory(run->agent->compose, directory, name,
 		&run->arena, &files, err) < 0 ||
-	    edit_compose(run, &files, name, &compose, err) < 0 ||
+	    import_rename(run, &files, NULL, name, &compose, err) < 0 ||
 	    edit_metadata(run, files.metadata, name, &metadata, err) < 0 ||
 	    file_write(directory, files.filename, compose, strlen(compose),
 		0644, err) < 0)
@@ -208,9 +174,28 @@ edit_files(struct run *run, int directory, const char *name, struct error *err)
 				      metadata, strlen(metadata), 0644, err);
 }
 
-/* Ports of the host that both want: only one of them can run. */
 static void
-describe_ports(struct run *run, const struct document *document)
+describe_volumes(struct json_object *conflicts, const struct document *document)
+{
+	const char *const *volumes;
+	size_t count, i;
+
+	volumes = document_shared_volumes(document, &count);
+	for (i = 0; i < count; i++) {
+		struct json_object *conflict = json_object_new_object();
+
+		json_put_text(conflict, "type", "volume");
+		json_put_text(conflict, "volume", volumes[i]);
+		json_object_array_add(conflicts, conflict);
+	}
+}
+
+/*
+ * Ports of the host that both want, so that only one of them can run, and
+ * volumes that both would write to.
+ */
+static void
+describe_conflicts(struct run *run, const struct document *document)
 {
 	struct json_object *conflicts = json_object_new_array();
 	const struct compose_host_port *ports;
@@ -226,6 +211,7 @@ describe_ports(struct run *run, const struct document *document)
 		json_put_text(conflict, "protocol", ports[i].protocol);
 		json_object_array_add(conflicts, conflict);
 	}
+	describe_volumes(conflicts, document);
 	json_put(run->result, "conflicts", conflicts);
 }
 
@@ -245,7 +231,7 @@ make_copy(struct run *run, int source, int directory, const char *staged,
 		return error_errno(err, "cannot sync the files");
 	if (compose_publish(run->agent->compose, staged, name, err) < 0)
 		return -1;
-	describe_ports(run, document);
+	describe_conflicts(run, document);
 	json_put_integer(run->result, "skipped", (int64_t)copying.left_out);
 	return 0;
 }

@@ -165,9 +165,10 @@ serve_connection(struct files *files, int fd)
 			log_error(
 			    LOG_WARNING, "cannot answer about files", &err);
 		send_error(fd, &err);
-	} else {
-		frame_send_descriptor(
-		    fd, question.answer, question.descriptor, &err);
+	} else if (frame_send_descriptor(
+		       fd, question.answer, question.descriptor, &err) < 0 &&
+		   err.kind == ERR_TOO_LARGE) {
+		send_error(fd, &err);
 	}
 	cleanup_fd(&question.descriptor);
 	json_object_put(question.asked);

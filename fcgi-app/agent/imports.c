@@ -138,6 +138,41 @@ find_top(struct run *run, int directory, const char *staged, const char **out,
 	return 0;
 }
 
+/*
+ * An archive of a deployment that is called otherwise, by its own service.yml:
+ * names of that would keep both from running.
+ */
+static int
+rename_import(struct run *run, int directory, struct error *err)
+{
+	auto_json struct json_object *metadata = NULL;
+	auto_buffer struct buffer formatted = BUFFER(COMPOSE_TEXT_MAXIMUM);
+	struct compose_files files;
+	struct error unreadable;
+	const char *from, *text;
+
+	/* What is wrong with it is found when it is checked. */
+	if (compose_read_directory(run->agent->compose, directory, run->subject,
+		&run->arena, &files, &unreadable) < 0 ||
+	    files.metadata == NULL ||
+	    metadata_parse(files.metadata, strlen(files.metadata), &metadata,
+		&unreadable) < 0)
+		return 0;
+	from = json_text(metadata, "name");
+	if (from == NULL || !compose_name_is_valid(from) ||
+	    strcmp(from, run->subject) == 0)
+		return 0;
+	if (import_rename(run, &files, from, run->subject, &text, err) < 0)
+		return -1;
+	json_put_text(metadata, "name", run->subject);
+	if (metadata_format(metadata, &formatted, err) < 0 ||
+	    file_write(
+		directory, files.filename, text, strlen(text), 0644, err) < 0)
+		return -1;
+	return file_write(directory, COMPOSE_METADATA_FILE, formatted.bytes,
+	    formatted.length, 0644, err);
+}
+
 /* The directory within the staged one takes the name that it has alone. */
 static int
 publish(struct run *run, int staging, const char *path, struct error *err)
@@ -180,7 +215,7 @@ make_import(struct run *run, const char *token, int directory,
 	    find_top(run, directory, staged, &path, err) < 0)
 		return -1;
 	top = tree_open_directory(staging, path, err);
-	if (top < 0 ||
+	if (top < 0 || rename_import(run, top, err) < 0 ||
 	    import_check(run, top, run->subject, &document, err) < 0 ||
 	    file_sync(top, err) < 0 || publish(run, staging, path, err) < 0)
 		return -1;

@@ -66,10 +66,11 @@ def tree(top):
 
 @pytest.fixture
 def site(deployments):
-    name = deployments.create(
+    deployments.create(
         one_service(environment='{GREETING: "${GREETING}"}'),
         env_vars=[{"key": "GREETING", "value": "a secret moin"}],
-        metadata={"name": "site", "type": "web"},
+        name=(name := deployments.name("site")),
+        metadata={"name": name, "type": "web"},
     )
     top = deployments.directory(name)
     os.makedirs(os.path.join(top, "html", "ä b"))
@@ -153,14 +154,20 @@ def test_a_round_trip_gives_the_same_deployment(
     for gone in ("passwd", "fifo"):
         before.pop(gone)
     before["run.sh"] = (0o755, before["run.sh"][1])
-    # The container has the name of its deployment.
-    for one in (before, after):
-        one["docker-compose.yml"] = one["docker-compose.yml"][0]
+    # These have the name of their deployment.
+    for one in ("docker-compose.yml", "service.yml"):
+        assert before[one] != after[one]
+        del before[one], after[one]
     assert after == before
     assert after[".env.flatrun"][0] == 0o600
     listed = api.get(f"/deployments/{name}")
     assert listed.status == 200, listed
     assert listed.json["deployment"]["metadata"]["type"] == "web"
+    assert f"container_name: {name}" in listed.json["compose_content"]
+    assert site not in listed.json["compose_content"]
+    # Both can run.
+    for one in (site, name):
+        assert api.post(f"/deployments/{one}/start").status == 200
     assert staged(service) == []
 
 
@@ -467,7 +474,8 @@ def test_both_can_run_and_conflicts_are_told(
         "  app:\n    image: test/web:1\n    volumes: [data:/data]\n"
         "  side:\n    image: test/web:1\n    container_name: own-name\n"
         "    ports: ['18467:80']\n"
-        "volumes: {data: {}}\n".replace("NAME", "flatrun-twin-a"),
+        "volumes: {data: {}, old: {name: of-both}}\n"
+        .replace("NAME", "flatrun-twin-a"),
         name="twin-a",
         metadata={"name": "twin-a", "networking": {
             "expose": True, "domain": "twin.example.org"},
@@ -476,8 +484,10 @@ def test_both_can_run_and_conflicts_are_told(
     answer = operator.post(f"/deployments/{source}/copy", {"name": "twin-b"})
     deployments.made.append("twin-b")
     assert answer.status == 201, answer
-    assert answer.json["conflicts"] == [{
-        "type": "port", "service": "side", "port": 18467, "protocol": "tcp"}]
+    assert answer.json["conflicts"] == [
+        {"type": "port", "service": "side", "port": 18467, "protocol": "tcp"},
+        {"type": "volume", "volume": "of-both"},
+    ]
     assert answer.json["dropped"] == ["domains", "networking.domain"]
     got = operator.get("/deployments/twin-b").json
     assert got["deployment"]["metadata"]["networking"]["expose"] is False
