@@ -14,6 +14,8 @@
 #include <string.h>
 #include <strings.h>
 
+#define PUBLISHED_MAXIMUM 1000
+
 int
 check_invalid(
     struct check *check, const struct node *node, const char *format, ...)
@@ -107,9 +109,16 @@ check_label(struct check *check, const struct node *node, const char *name)
 static int
 check_ports(struct check *check, const struct node *ports)
 {
-	return node_is_null(ports) || ports->type == NODE_SEQUENCE
+	if (node_is_null(ports))
+		return 0;
+	if (ports->type != NODE_SEQUENCE)
+		return check_invalid(check, ports, "'ports' must be a list");
+	check->ports += port_list_count(ports);
+	return check->ports <= PUBLISHED_MAXIMUM
 		   ? 0
-		   : check_invalid(check, ports, "'ports' must be a list");
+		   : check_refuse(check, ports, "port_ranges",
+			 "the document publishes more than 1000 ports, each of "
+			 "which takes a process of the host");
 }
 
 int

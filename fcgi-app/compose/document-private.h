@@ -141,6 +141,7 @@ struct check {
 	const char *section; /* "services", "volumes", … */
 	struct mount *mounts;
 	size_t mount_count, mount_allocated;
+	size_t ports; /* published so far */
 	struct error *err;
 };
 
@@ -203,6 +204,9 @@ int check_sysctls(struct check *check, const struct node *node);
 int check_hooks(struct check *check, const struct node *node);
 int check_deploy(struct check *check, const struct node *node);
 int check_extends(struct check *check, const struct node *node);
+
+/* ports.c: how many ports the list of a service publishes. */
+size_t port_list_count(const struct node *ports);
 
 /* build.c */
 int check_build(struct check *check, const struct node *build);

@@ -60,6 +60,12 @@ add_range(struct host_ports *ports, const char *address, struct range host,
 	}
 }
 
+static size_t
+range_size(struct range range)
+{
+	return range.first > 0 ? (size_t)(range.last - range.first + 1) : 1;
+}
+
 static const char *
 last_colon(const char *text, size_t length)
 {
@@ -149,4 +155,41 @@ document_host_ports(const struct document *document, size_t *out_count)
 	}
 	*out_count = ports.count;
 	return ports.ports;
+}
+
+/* By what it says for the container: the host's part may be missing. */
+static size_t
+count_one(const struct node *port)
+{
+	const char *text = node_is_scalar(port)
+			       ? port->text
+			       : node_member_text(port, "target");
+	const char *published = node_member_text(port, "published");
+	const char *colon;
+	size_t length, count;
+
+	if (text == NULL)
+		return 1;
+	length = strcspn(text, "/");
+	colon = last_colon(text, length);
+	if (colon != NULL)
+		length -= (size_t)(colon + 1 - text);
+	count =
+	    range_size(read_range(colon != NULL ? colon + 1 : text, length));
+	if (published != NULL &&
+	    range_size(read_range(published, strlen(published))) > count)
+		return range_size(read_range(published, strlen(published)));
+	return count;
+}
+
+size_t
+port_list_count(const struct node *ports)
+{
+	size_t count = 0, i;
+
+	if (ports->type != NODE_SEQUENCE)
+		return 0;
+	for (i = 0; i < ports->count; i++)
+		count += count_one(ports->items[i]);
+	return count;
 }

@@ -208,6 +208,8 @@ SMUGGLED = {
     "models": HEAD + "    models: [m]\nmodels: {m: {model: x}}\n",
     "hooks":
         HEAD + "    pre_stop: [{command: x, privileged: true}]\n",
+    "all ports": HEAD + "    ports: ['1-65535:1-65535']\n",
+    "all ports, long": HEAD + "    ports: [{target: 1-65535}]\n",
     "proc": HEAD + "    volumes: ['/proc:/p']\n",
     "windows": HEAD + "    volumes: ['C:\\\\:/c']\n",
 }
