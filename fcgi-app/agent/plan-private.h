@@ -14,6 +14,8 @@ struct plan_service {
 	const struct docker_container *container; /* or NULL */
 	const char *action, *reason;
 	bool is_built, has_profiles;
+	bool is_put_back; /* image_id is what it stood for once */
+	bool is_gone;     /* and is not here any more */
 };
 
 struct plan {

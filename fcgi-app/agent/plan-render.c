@@ -191,7 +191,8 @@ is_pulled(const struct plan *plan, const struct plan_service *service)
 	if (service->is_built)
 		return false;
 	return plan_pulls(plan, service->name) ||
-	       (service->image_id == NULL && !plan->containers.images_only);
+	       ((service->image_id == NULL || service->is_gone) &&
+		   !plan->containers.images_only);
 }
 
 static struct json_object *

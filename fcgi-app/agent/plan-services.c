@@ -87,9 +87,10 @@ why_recreate(struct run *run, const struct plan *plan,
 		return "its image is built anew";
 	if (service->image_id == NULL && !service->is_built)
 		return "its image is pulled";
-	return any_has_old_image(plan, service)
-		   ? "its image name stands for another image"
-		   : NULL;
+	if (!any_has_old_image(plan, service))
+		return NULL;
+	return service->is_put_back ? "an older image is put back"
+				    : "its image name stands for another image";
 }
 
 static void
@@ -182,12 +183,60 @@ decide_service(
 		decide_existing(plan, service);
 }
 
+/* The id of the image that the service had in the revision; NULL: unknown. */
+static const char *
+old_image(struct run *run, const struct plan *plan, const char *service)
+{
+	auto_json struct json_object *images = NULL;
+	const char *text = plan->containers.images, *id;
+	struct error ignored;
+	size_t i;
+
+	if (text == NULL ||
+	    json_parse_trusted(text, strlen(text), &images, &ignored) < 0 ||
+	    !json_object_is_type(images, json_type_array))
+		return NULL;
+	for (i = 0; i < json_object_array_length(images); i++) {
+		struct json_object *one = json_object_array_get_idx(images, i);
+
+		id = json_text(one, "service");
+		if (id == NULL || strcmp(id, service) != 0)
+			continue;
+		id = json_text(one, "image_id");
+		return id != NULL ? arena_strdup(&run->arena, id) : NULL;
+	}
+	return NULL;
+}
+
 static int
-find_image(struct run *run, struct plan_service *service, struct error *err)
+find_old_image(struct run *run, struct plan_service *service, const char *id,
+    struct error *err)
 {
 	struct docker_image image;
 	struct error failure;
 
+	service->image_id = id;
+	service->is_put_back = true;
+	if (docker_image_get(
+		run->agent->docker, id, &run->arena, &image, &failure) == 0)
+		return 0;
+	service->is_gone = failure.kind == ERR_NOT_FOUND;
+	if (service->is_gone)
+		return 0;
+	*err = failure;
+	return -1;
+}
+
+static int
+find_image(struct run *run, const struct plan *plan,
+    struct plan_service *service, struct error *err)
+{
+	const char *old = old_image(run, plan, service->name);
+	struct docker_image image;
+	struct error failure;
+
+	if (old != NULL)
+		return find_old_image(run, service, old, err);
 	if (!docker_image_is_valid(service->image))
 		return 0;
 	if (docker_image_get(run->agent->docker, service->image, &run->arena,
@@ -217,7 +266,7 @@ add_service(struct run *run, struct plan *plan,
 	/* What is only built has the name that Compose gave it. */
 	if (*added->image == '\0' && added->container != NULL)
 		added->image = added->container->image;
-	if (find_image(run, added, err) < 0)
+	if (find_image(run, plan, added, err) < 0)
 		return -1;
 	decide_service(run, plan, added);
 	return 0;

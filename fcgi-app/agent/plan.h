@@ -43,6 +43,9 @@ struct plan_containers {
 	/* NULL-ended: services whose images are pulled anew; NULL: none, or
 	 * with UP_FRESH_PULL all of the above. */
 	const char *const *pull;
+	/* Images that names stand for again, as revision_images_describe() has
+	 * them; NULL: those they stand for now. */
+	const char *images;
 	/* Nothing else happens to what is pulled and built. */
 	bool images_only;
 };

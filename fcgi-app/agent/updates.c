@@ -557,6 +557,8 @@ plan(const struct change *change)
 		.verb = options->apply ? PLAN_UP : PLAN_NOTHING,
 		.flags = options->flags,
 		.pull = options->pull,
+		.images = options->revision != NULL ? options->revision->images
+						    : NULL,
 	};
 
 	plan_containers(change->run, &containers);

@@ -465,6 +465,33 @@ def test_a_rollback_is_planned(api, deployments, engine):
     assert {one for one in after if after[one] != before[one]} == {"web"}
 
 
+def test_an_image_that_a_rollback_brings_back_is_seen(api, deployments,
+                                                      engine):
+    engine.run("tag", "test/web:1", "test/moving:2")
+    name = deployments.create(one_service("test/moving:2"), start=True)
+    [first] = engine.containers(name)
+    engine.run("tag", "test/web:2", "test/moving:2")
+    try:
+        answer = api.put(f"/deployments/{name}", {
+            "compose_content": content(api, name) + "# new\n", **APPLY,
+        })
+        assert answer.status == 200, answer
+        [second] = engine.containers(name)
+        assert second["ImageID"] != first["ImageID"]
+        path = f"/deployments/{name}/rollback"
+        plan = planned(api.post(f"{path}?plan=true", {"settle_seconds": 0}))
+        assert actions(plan) == {"app": "recreate"}
+        assert reasons(plan) == {"app": "an older image is put back"}
+        answer = api.post(f"{path}?plan_id={plan['plan_id']}",
+                          {"settle_seconds": 0})
+        assert answer.status == 200, answer
+        [third] = engine.containers(name)
+        assert third["ImageID"] == first["ImageID"]
+    finally:
+        assert api.delete(f"/deployments/{name}").status == 200
+        engine.run("rmi", "test/moving:2")
+
+
 def test_what_cannot_run_can_be_planned_away(api, deployments):
     name = deployments.create(start=True)
     path = os.path.join(deployments.directory(name), "docker-compose.yml")
