@@ -475,30 +475,70 @@ check_aliases(struct json_object *domain, const char *name, const char *prefix,
 }
 
 static int
-check_domains(struct json_object *metadata, struct error *err)
+check_domain(struct json_object *domain, const char *field, struct error *err)
 {
-	struct json_object *domains = json_member(metadata, "domains");
+	if (check_members(domain, domain_members, field, err) < 0 ||
+	    check_object(domain, "ssl", field, ssl_members, err) < 0 ||
+	    check_aliases(domain, "aliases", field, err) < 0)
+		return -1;
+	return check_aliases(domain, "route_only_aliases", field, err);
+}
+
+static const struct member action_members[] = {
+	{ "id", MEMBER_TEXT, is_word, NULL, "at most 255 bytes" },
+	{ "service", MEMBER_TEXT, compose_name_is_valid, "INVALID_NAME",
+	    COMPOSE_NAME_EXPECTED },
+	{ NULL, MEMBER_TEXT, NULL, NULL, NULL },
+};
+
+/* A text for the container's shell, or the words of a command. */
+static int
+check_action(struct json_object *action, const char *field, struct error *err)
+{
+	struct json_object *command = json_member(action, "command");
+	bool is_list = json_object_is_type(command, json_type_array);
+	size_t i, count = is_list ? json_object_array_length(command) : 0;
+	char member[sizeof err->field];
+
+	if (check_members(action, action_members, field, err) < 0)
+		return -1;
+	for (i = 0; i < count; i++)
+		if (!json_object_is_type(json_object_array_get_idx(command, i),
+			json_type_string))
+			break;
+	if (command == NULL || (is_list && count > 0 && i == count) ||
+	    json_object_is_type(command, json_type_string))
+		return 0;
+	snprintf(member, sizeof member, "%s.command", field);
+	return error_field(err, member, NULL,
+	    "'%s' must be a string or a list of strings", member);
+}
+
+/* A list of objects that may be missing. */
+static int
+check_each(struct json_object *metadata, const char *name,
+    int (*check)(struct json_object *, const char *, struct error *),
+    struct error *err)
+{
+	struct json_object *list = json_member(metadata, name);
 	char field[sizeof err->field];
 	size_t i;
 
-	if (domains == NULL)
+	snprintf(field, sizeof field, "metadata.%s", name);
+	if (list == NULL)
 		return 0;
-	if (!json_object_is_type(domains, json_type_array) ||
-	    json_object_array_length(domains) > 100)
-		return error_field(err, "metadata.domains", NULL,
-		    "'metadata.domains' must be a list of at most 100");
-	for (i = 0; i < json_object_array_length(domains); i++) {
-		struct json_object *domain =
-		    json_object_array_get_idx(domains, i);
+	if (!json_object_is_type(list, json_type_array) ||
+	    json_object_array_length(list) > 100)
+		return error_field(err, field, NULL,
+		    "'%s' must be a list of at most 100", field);
+	for (i = 0; i < json_object_array_length(list); i++) {
+		struct json_object *one = json_object_array_get_idx(list, i);
 
-		snprintf(field, sizeof field, "metadata.domains[%zu]", i);
-		if (!json_object_is_type(domain, json_type_object))
+		snprintf(field, sizeof field, "metadata.%s[%zu]", name, i);
+		if (!json_object_is_type(one, json_type_object))
 			return error_field(
 			    err, field, NULL, "'%s' must be an object", field);
-		if (check_members(domain, domain_members, field, err) < 0 ||
-		    check_object(domain, "ssl", field, ssl_members, err) < 0 ||
-		    check_aliases(domain, "aliases", field, err) < 0 ||
-		    check_aliases(domain, "route_only_aliases", field, err) < 0)
+		if (check(one, field, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -517,7 +557,9 @@ metadata_check(struct json_object *metadata, struct error *err)
 	    check_object(metadata, "healthcheck", "metadata",
 		healthcheck_members, err) < 0)
 		return -1;
-	return check_domains(metadata, err);
+	return check_each(metadata, "domains", check_domain, err) < 0
+		   ? -1
+		   : check_each(metadata, "quick_actions", check_action, err);
 }
 
 struct json_object *

@@ -163,6 +163,18 @@ members_with_a_meaning_are_checked(void **state)
 	    "metadata.domains[0].path_prefix", "INVALID_PATH");
 	assert_wrong("{\"domains\":[{\"aliases\":[\"a.bc\",\"$x\"]}]}",
 	    "metadata.domains[0].aliases[1]", "INVALID_DOMAIN");
+	assert_wrong("{\"quick_actions\":{}}", "metadata.quick_actions",
+	    "INVALID_REQUEST");
+	assert_wrong("{\"quick_actions\":[{\"id\":1}]}",
+	    "metadata.quick_actions[0].id", "INVALID_REQUEST");
+	assert_wrong("{\"quick_actions\":[{},{\"service\":\"A b\"}]}",
+	    "metadata.quick_actions[1].service", "INVALID_NAME");
+	assert_wrong("{\"quick_actions\":[{\"command\":1}]}",
+	    "metadata.quick_actions[0].command", "INVALID_REQUEST");
+	assert_wrong("{\"quick_actions\":[{\"command\":[]}]}",
+	    "metadata.quick_actions[0].command", "INVALID_REQUEST");
+	assert_wrong("{\"quick_actions\":[{\"command\":[\"a\",1]}]}",
+	    "metadata.quick_actions[0].command", "INVALID_REQUEST");
 }
 
 static void
@@ -181,7 +193,9 @@ what_clients_send_passes(void **state)
 		  "\"container_port\":80,\"domain\":\"xn--d1acpjx3f.xn--p1ai\","
 		  "\"path_prefix\":\"/api\",\"strip_prefix\":true,"
 		  "\"aliases\":[\"www.example.com\"]}],"
-		  "\"quick_actions\":[{\"x\":1}],\"anything\":null}",
+		  "\"quick_actions\":[{\"x\":1},{\"id\":\"a\","
+		  "\"command\":[\"ls\"]},{\"id\":\"b\",\"command\":\"ls "
+		  "/\"}],\"anything\":null}",
 		&err),
 	    0);
 	assert_int_equal(check("{\"networking\":{\"expose\":false,\"domain\":"
