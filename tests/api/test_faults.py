@@ -169,6 +169,24 @@ def test_an_agent_killed_in_a_start_leaves_a_failed_job_and_no_lock(
     assert is_intact(service)
 
 
+def test_an_agent_killed_in_an_action_on_a_service_leaves_no_lock(
+        api, deployments, service, engine):
+    name = deployments.create(STUBBORN, start=True)
+    answer = api.post(
+        f"/deployments/{name}/services/app/job", {"action": "stop"}
+    )
+    assert answer.status == 202, answer
+    wait_until(processes_of_jobs, 5, what="a process of the job")
+    service.kill_agent()
+    service.start_agent()
+    service.wait_until_ready()
+    job = deployments.job(answer.json["job_id"], wait=10)
+    assert job["error_code"] == "JOB_INTERRUPTED", job
+    answer = api.post(f"/deployments/{name}/services/app/start")
+    assert answer.status == 200, answer
+    assert engine.states(name) == ["running"]
+
+
 def test_a_leftover_of_an_interrupted_recreate_does_not_block_a_start(
         api, deployments, engine):
     name = deployments.create(start=True)

@@ -133,6 +133,31 @@ def test_a_rebuild_is_polled_like_any_job(api, deployments):
     assert isinstance(job["output"], str) and job["finished_at"]
 
 
+def test_each_compose_program_builds_pulls_and_deploys(
+        api, compose_program, deployments, engine, registry, repository):
+    image = f"{repository}:latest"
+    make_image(engine, registry, image, label="first")
+    name = deployments.create(
+        "services:\n  app: {build: ., stop_grace_period: 1s}\n"
+        f"  far: {{image: '{image}', stop_grace_period: 1s}}\n"
+    )
+    write(deployments, name, "Dockerfile", "FROM test/web:1\nLABEL build=1\n")
+    answer = api.post(f"/deployments/{name}/pull")
+    assert answer.status == 200, answer
+    answer = api.post(f"/deployments/{name}/rebuild", QUICK)
+    assert answer.status == 200, answer
+    make_image(engine, registry, image, label="second")
+    write(deployments, name, "Dockerfile", "FROM test/web:1\nLABEL build=2\n")
+    answer = api.post(
+        f"/deployments/{name}/deploy", {"action": "rebuild", **QUICK}
+    )
+    assert answer.status == 200, answer
+    assert answer.json["pulled"] is True
+    after = by_service(engine, name)
+    assert after["app"]["Labels"]["build"] == "2"
+    assert after["far"]["Labels"]["version"] == "second"
+
+
 # Deploy
 
 
