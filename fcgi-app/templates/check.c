@@ -34,6 +34,28 @@ put_default(struct json_object *metadata, const char *name, const char *text)
 		json_put_text(metadata, name, text);
 }
 
+/* Clients show each mount, and ask for nothing more. */
+static void
+complete_mounts(struct json_object *mounts)
+{
+	size_t i;
+
+	if (!json_object_is_type(mounts, json_type_array))
+		return;
+	for (i = 0; i < json_object_array_length(mounts); i++) {
+		struct json_object *mount =
+		    json_object_array_get_idx(mounts, i);
+
+		if (!json_object_is_type(mount, json_type_object))
+			continue;
+		put_default(mount, "name", json_text(mount, "id"));
+		put_default(mount, "description", "");
+		put_default(mount, "type", "volume");
+		if (json_member(mount, "required") == NULL)
+			json_put_boolean(mount, "required", false);
+	}
+}
+
 /*
  * The members that mean something, with their defaults. Some templates have
  * a mapping of mounts, which says nothing that we use.
@@ -69,6 +91,7 @@ select_members(
 		json_member(selected, "mounts"), json_type_object) ||
 	    json_member(selected, "mounts") == NULL)
 		json_put(selected, "mounts", json_object_new_array());
+	complete_mounts(json_member(selected, "mounts"));
 	if (json_member(selected, "files") == NULL)
 		json_put(selected, "files", json_object_new_array());
 	return selected;

@@ -153,6 +153,11 @@ what_is_not_said_has_a_default(void **state)
 	assert_string_equal(f->template.type, "");
 	assert_int_equal(f->template.priority, 0);
 	assert_int_equal(number_of(&f->template, "container_port"), 81);
+	assert_checks(f, "demo", "services: {x: {image: a}}\n",
+	    "mounts: [{id: ab, container_path: /a}]\n");
+	assert_non_null(strstr(f->template.metadata,
+	    "{\"id\":\"ab\",\"container_path\":\"/a\",\"name\":\"ab\","
+	    "\"description\":\"\",\"type\":\"volume\",\"required\":false}"));
 	assert_checks(f, "infra/it", "services: {x: {image: a}}\n",
 	    "mounts: {dirs: [a], files: [b]}\ntype: other\nunknown: [1]\n");
 	assert_string_equal(f->template.name, "It");
