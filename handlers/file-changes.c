@@ -60,8 +60,8 @@ text_is_true(const char *text)
 
 /* "/a/b/" as the agent takes it: plain names. */
 static int
-clean_destination(struct request *request, const char *given, const char **out,
-    struct error *err)
+clean_path(struct request *request, const char *field, const char *given,
+    const char **out, struct error *err)
 {
 	auto_buffer struct buffer path = BUFFER(PATH_MAX);
 
@@ -70,8 +70,8 @@ clean_destination(struct request *request, const char *given, const char **out,
 
 		if (size > NAME_MAX || (size == 1 && *given == '.') ||
 		    (size == 2 && memcmp(given, "..", 2) == 0))
-			return error_field(err, "destination", "UNSAFE_PATH",
-			    "destination must be of plain names");
+			return error_field(err, field, "UNSAFE_PATH",
+			    "%s must be of plain names", field);
 		if (size > 0 && path.length > 0)
 			buffer_char(&path, '/');
 		buffer_append(&path, given, size);
@@ -79,8 +79,8 @@ clean_destination(struct request *request, const char *given, const char **out,
 		given += *given == '/';
 	}
 	if (path.overflowed)
-		return error_field(err, "destination", "UNSAFE_PATH",
-		    "destination is too long");
+		return error_field(
+		    err, field, "UNSAFE_PATH", "%s is too long", field);
 	*out = arena_strdup(request->arena, buffer_string(&path));
 	return 0;
 }
@@ -108,7 +108,7 @@ push_files(struct request *request, struct reply *reply, struct error *err)
 	if (deployment_find(request, &deployment, err) < 0 ||
 	    upload_read(request, "archive", &upload, err) < 0)
 		return -1;
-	if (clean_destination(request,
+	if (clean_path(request, "destination",
 		push_option(request, &upload, "destination"), &destination,
 		err) < 0) {
 		upload_discard(request, upload.token);
@@ -117,9 +117,52 @@ push_files(struct request *request, struct reply *reply, struct error *err)
 	change.arguments = json_object_new_object();
 	json_put_text(change.arguments, "path", destination);
 	json_put_text(change.arguments, "upload", upload.token);
-	json_put_boolean(change.arguments, "delete",
+	json_put_boolean(change.arguments, "exact",
 	    text_is_true(push_option(request, &upload, "delete")));
 	return run_upload(request, reply, &change, upload.token, err);
+}
+
+struct extract_input {
+	const char *path, *destination;
+};
+
+static const struct field extract_fields[] = {
+	TEXT_FIELD(struct extract_input, path, REQUIRED, PATH_MAX),
+	TEXT_FIELD(struct extract_input, destination, OPTIONAL, PATH_MAX),
+	{ 0 },
+};
+
+/* Beside the archive, when nothing else is said. */
+static const char *
+directory_of(struct request *request, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash == NULL ? ""
+			     : arena_strndup(request->arena, path,
+				   (size_t)(slash - path));
+}
+
+static int
+extract_file(struct request *request, struct reply *reply, struct error *err)
+{
+	struct extract_input input = { .path = NULL };
+	struct change change = { .kind = JOB_PUSH_FILES,
+		.status = 200,
+		.message = "Files extracted" };
+	const char *path, *destination;
+
+	if (request_decode(request, &input, err) < 0 ||
+	    clean_path(request, "path", input.path, &path, err) < 0 ||
+	    clean_path(request, "destination", input.destination, &destination,
+		err) < 0)
+		return -1;
+	if (input.destination == NULL)
+		destination = directory_of(request, path);
+	change.arguments = json_object_new_object();
+	json_put_text(change.arguments, "path", destination);
+	json_put_text(change.arguments, "archive", path);
+	return deployment_change(request, reply, &change, err);
 }
 
 static int
@@ -202,6 +245,8 @@ const struct route file_change_routes[] = {
 	    delete_file },
 	{ "POST", "/deployments/:name/files-push", ROLE_OPERATOR, push_files,
 	    .raw_body = true },
+	{ "POST", "/deployments/:name/extract", ROLE_OPERATOR, extract_file,
+	    .body = extract_fields, .body_required = true },
 	{ "POST", "/deployments/:name/mkdir/*path", ROLE_OPERATOR,
 	    make_directory },
 	{ "POST", "/deployments/:name/touch/*path", ROLE_OPERATOR, touch_file },

@@ -150,20 +150,19 @@ extract_all(struct run *run, struct unpack *unpack, int directory,
 }
 
 int
-extract_upload(struct run *run, const char *token, int directory,
-    struct extracted *out, struct error *err)
+extract_archive(struct run *run, int fd, int directory, struct extracted *out,
+    struct error *err)
 {
-	struct agent *agent = run->agent;
-	uint64_t maximum = (uint64_t)agent->settings->files.archive_max_bytes;
+	uint64_t maximum =
+	    (uint64_t)run->agent->settings->files.archive_max_bytes;
 	const struct unpack_limits limits = { .entries = ENTRIES_MAXIMUM,
 		.file_bytes = maximum,
 		.total_bytes = maximum,
 		.pass_over = true };
-	auto_fd int fd = upload_open(agent, token, err);
 	auto_unpack struct unpack *unpack = NULL;
 
 	*out = (struct extracted){ .files = 0 };
-	if (fd < 0 || check_archive(fd, &limits, err) < 0 ||
+	if (check_archive(fd, &limits, err) < 0 ||
 	    unpack_open_file(fd, &limits, &unpack, err) < 0 ||
 	    extract_all(run, unpack, directory, out, err) < 0)
 		return -1;
@@ -171,4 +170,13 @@ extract_upload(struct run *run, const char *token, int directory,
 	if (syncfs(directory) < 0)
 		return error_errno(err, "cannot sync the files");
 	return 0;
+}
+
+int
+extract_upload(struct run *run, const char *token, int directory,
+    struct extracted *out, struct error *err)
+{
+	auto_fd int fd = upload_open(run->agent, token, err);
+
+	return fd < 0 ? -1 : extract_archive(run, fd, directory, out, err);
 }

@@ -18,10 +18,14 @@ struct extracted {
 };
 
 /*
- * Unpacks the upload into the directory, which nobody else has; synced. After a
- * failure what was unpacked so far is still there. ERR_INVALID INVALID_ARCHIVE,
- * ERR_TOO_LARGE, ERR_STORAGE_FULL, ERR_NOT_FOUND UPLOAD_NOT_FOUND.
+ * Unpacks the archive that is read from fd, a file, into the directory, which
+ * nobody else has; synced. After a failure what was unpacked so far is still
+ * there. ERR_INVALID INVALID_ARCHIVE, ERR_TOO_LARGE, ERR_STORAGE_FULL.
  */
+int extract_archive(struct run *run, int fd, int directory,
+    struct extracted *out, struct error *err);
+
+/* The same of an upload: also ERR_NOT_FOUND UPLOAD_NOT_FOUND. */
 int extract_upload(struct run *run, const char *token, int directory,
     struct extracted *out, struct error *err);
 

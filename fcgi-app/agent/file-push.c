@@ -20,15 +20,18 @@
 #include <unistd.h>
 
 struct push_arguments {
-	const char *path, *upload;
-	bool delete;
+	const char *path;    /* of the directory */
+	const char *upload;  /* the archive: a token, or */
+	const char *archive; /* a path */
+	bool exact;          /* what it has not is deleted */
 };
 
 static const struct field push_fields[] = {
 	TEXT_FIELD(struct push_arguments, path, OPTIONAL, PATH_MAX),
-	STRING_FIELD(struct push_arguments, upload, REQUIRED,
+	STRING_FIELD(struct push_arguments, upload, OPTIONAL,
 	    upload_token_is_valid, "a token"),
-	BOOL_FIELD(struct push_arguments, delete, OPTIONAL),
+	TEXT_FIELD(struct push_arguments, archive, OPTIONAL, PATH_MAX),
+	BOOL_FIELD(struct push_arguments, exact, OPTIONAL),
 	{ 0 },
 };
 
@@ -209,7 +212,7 @@ push_unpacked(struct run *run, struct push *push,
 	if (check_names(run, push, err) < 0 ||
 	    tree_walk(push->from, check_entry, push, err) < 0)
 		return -1;
-	if (arguments->delete &&delete_leftovers(run, push, err) < 0)
+	if (arguments->exact && delete_leftovers(run, push, err) < 0)
 		return -1;
 	if (tree_walk(push->from, place_entry, push, err) < 0)
 		return -1;
@@ -217,16 +220,36 @@ push_unpacked(struct run *run, struct push *push,
 				    : 0;
 }
 
+/* Sent for this, or one of the deployment's files. */
+static int
+open_archive(
+    struct run *run, const struct push_arguments *arguments, struct error *err)
+{
+	const char *filename;
+	struct stat status;
+	auto_fd int top = -1;
+
+	if (arguments->upload != NULL)
+		return upload_open(run->agent, arguments->upload, err);
+	if (arguments->archive == NULL)
+		return error_field(err, "archive", NULL, "archive is required");
+	top = compose_open_deployment(
+	    run->agent->compose, run->subject, &run->arena, &filename, err);
+	return top < 0 ? -1
+		       : tree_open_file(top, arguments->archive, &status, err);
+}
+
 static int
 run_push(struct run *run, struct push *push,
     const struct push_arguments *arguments, struct error *err)
 {
+	auto_fd int archive = open_archive(run, arguments, err);
 	struct extracted extracted;
 	struct error unread;
 	int failed;
 
-	if (extract_upload(
-		run, arguments->upload, push->from, &extracted, err) < 0)
+	if (archive < 0 ||
+	    extract_archive(run, archive, push->from, &extracted, err) < 0)
 		return -1;
 	push->to = open_destination(run, arguments->path, err);
 	if (push->to < 0)
@@ -268,6 +291,7 @@ push_files(struct run *run, struct error *err)
 	failed = run_push(run, &push, &arguments, err);
 	close(push.from);
 	file_remove_tree(staging, staged, &ignored);
-	upload_remove(run->agent, arguments.upload);
+	if (arguments.upload != NULL)
+		upload_remove(run->agent, arguments.upload);
 	return failed;
 }

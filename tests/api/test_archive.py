@@ -439,6 +439,36 @@ def test_pushing_changes_nothing_when_it_is_refused(
     assert staged(service) == []
 
 
+def test_an_archive_among_the_files_is_unpacked(
+        operator, site, deployments, viewer):
+    top = deployments.directory(site)
+    data = archive(entry("one/a", b"1"), entry("b", b"2"),
+                   entry("l", kind=tarfile.SYMTYPE, link="/etc"))
+    for place in ("", "html/"):
+        with open(os.path.join(top, f"{place}it.tgz"), "wb") as out:
+            out.write(data)
+    path = f"/deployments/{site}/extract"
+    answer = operator.post(path, {"path": "/html/it.tgz"})
+    assert answer.status == 200, answer
+    assert (answer.json["written"], answer.json["skipped"]) == (2, 1)
+    assert tree(top)["html/one/a"] == (0o644, b"1")
+    answer = operator.post(
+        path, {"path": "it.tgz", "destination": "/deep/er"})
+    assert answer.status == 200, answer
+    assert tree(top)["deep/er/b"] == (0o644, b"2")
+    before = tree(top)
+    for body, status in (
+        ({"path": "../it.tgz"}, 400), ({"path": "passwd"}, 400),
+        ({"path": "fifo"}, 400), ({"path": "gone"}, 404),
+        ({"path": "html"}, 409), ({"path": "service.yml"}, 400),
+        ({"path": "it.tgz", "destination": "../x"}, 400),
+        ({"path": "it.tgz", "destination": "passwd"}, 400), ({}, 400),
+    ):
+        assert_error(operator.post(path, body), status)
+    assert_error(viewer.post(path, {"path": "it.tgz"}), 403)
+    assert tree(top) == before
+
+
 # Copies
 
 

@@ -27,6 +27,7 @@ ROUTES = [
     ("PUT", "/deployments/some-name/files/a/b"),
     ("DELETE", "/deployments/some-name/files/a/b"),
     ("POST", "/deployments/some-name/files-push"),
+    ("POST", "/deployments/some-name/extract"),
     ("POST", "/deployments/some-name/mkdir/a/b"),
     ("POST", "/deployments/some-name/touch/a/b"),
     ("PUT", "/deployments/some-name/permissions/a/b"),
@@ -190,6 +191,8 @@ def test_what_is_not_there_is_404(api, method, path):
         content = {"name": "some-name"}
     if path.endswith("/job"):
         content = {"action": "start"}
+    if path.endswith("/extract"):
+        content = {"path": "a.tar.gz"}
     if path.endswith("/copy"):
         content = {"name": "other-name"}
     # A file is neither JSON nor what a form of another site may send.
