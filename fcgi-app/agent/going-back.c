@@ -16,6 +16,8 @@
 
 #define DOCKER_WAIT_MS 120000
 #define DOCKER_POLL_MS 200
+#define UP_TRIES 3
+#define UP_PAUSE_MS 1000
 
 int
 going_back_files(struct compose *compose, struct store *store,
@@ -75,7 +77,7 @@ is_as_before(
 }
 
 static int
-bring_up(struct run *run, const struct going_back *back,
+bring_up_once(struct run *run, const struct going_back *back,
     const struct deployment *deployment, struct json_object **cause,
     struct error *err)
 {
@@ -97,6 +99,35 @@ bring_up(struct run *run, const struct going_back *back,
 		return -1;
 	}
 	return settling_wait(run, &settling, cause, err);
+}
+
+static bool
+may_help_to_try_again(struct run *run, const struct error *err)
+{
+	return err->kind != ERR_STORAGE_FULL && !atomic_load(run->cancel) &&
+	       strcmp(error_code(err), "NOT_HEALTHY_IN_TIME") != 0;
+}
+
+/*
+ * What a Compose that was broken off had asked the Engine for may still come
+ * to be: a container that seems to run is being stopped, another one gets a
+ * name or a port that the old version needs.
+ */
+static int
+bring_up(struct run *run, const struct going_back *back,
+    const struct deployment *deployment, struct json_object **cause,
+    struct error *err)
+{
+	int tries;
+
+	for (tries = 1; bring_up_once(run, back, deployment, cause, err) < 0;
+	     tries++) {
+		if (tries == UP_TRIES || !may_help_to_try_again(run, err))
+			return -1;
+		json_object_put(TAKE(*cause));
+		clock_sleep_ms(UP_PAUSE_MS);
+	}
+	return 0;
 }
 
 /* As they were, though made anew where the failed version changed them. */

@@ -56,6 +56,8 @@
 #include <unistd.h>
 
 #define FAILED_START_DELAY_MS 1000
+#define LOCK_WAIT_MS 2000
+#define LOCK_POLL_MS 20
 #define GATE_SPARE_LINKS 100
 #define GATE_LINKS_PER_STREAM 8
 #define OTHER_FILES 1024
@@ -139,6 +141,23 @@ find_worker(struct agent *agent, const char *user, struct error *err)
 	return 0;
 }
 
+/*
+ * A child of an agent that was killed a moment ago may not have got to know
+ * of it, nor have let go of what it has from its parent.
+ */
+static bool
+is_locked_by_others(int fd)
+{
+	int64_t until_ms = clock_monotonic_ms() + LOCK_WAIT_MS;
+
+	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (clock_monotonic_ms() >= until_ms)
+			return true;
+		clock_sleep_ms(LOCK_POLL_MS);
+	}
+	return false;
+}
+
 /* Two agents on one state would run two jobs on one deployment. */
 static int
 lock_state(struct parts *parts, struct error *err)
@@ -149,7 +168,7 @@ lock_state(struct parts *parts, struct error *err)
 	parts->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (parts->lock < 0)
 		return error_errno(err, "cannot open %s", path);
-	if (flock(parts->lock, LOCK_EX | LOCK_NB) < 0)
+	if (is_locked_by_others(parts->lock))
 		return error_set(err, ERR_CONFLICT, NULL,
 		    "another agent runs on %s",
 		    parts->settings->state_directory);

@@ -390,12 +390,17 @@ settle_ms(const struct change *change)
 		   : change->run->agent->settings->deploy.settle_seconds * 1000;
 }
 
+/* Never too short for what has to settle. */
 static int64_t
 timeout_ms(const struct change *change)
 {
-	return change->options->timeout_ms > 0
-		   ? change->options->timeout_ms
-		   : change->run->agent->settings->deploy.health_timeout_ms;
+	int64_t asked =
+	    change->options->timeout_ms > 0
+		? change->options->timeout_ms
+		: change->run->agent->settings->deploy.health_timeout_ms;
+	int64_t least = settle_ms(change) + 1000;
+
+	return asked > least ? asked : least;
 }
 
 static int
@@ -464,15 +469,16 @@ put_back(struct change *change, struct json_object **cause, struct error *err)
 {
 	struct run *run = change->run;
 	const struct settings *settings = run->agent->settings;
+	int64_t settle =
+	    lesser(settle_ms(change), settings->deploy.settle_seconds * 1000);
 	struct going_back back = {
 		.revision = &change->back,
 		.project = change->project,
 		.before = change->state,
 		.containers = change->containers,
 		.count = change->count,
-		.settle_ms = lesser(
-		    settle_ms(change), settings->deploy.settle_seconds * 1000),
-		.timeout_ms = settings->deploy.health_timeout_ms,
+		.settle_ms = settle,
+		.timeout_ms = settings->deploy.health_timeout_ms + settle,
 	};
 
 	if (going_back_files(run->agent->compose, run->store, &change->back,

@@ -179,6 +179,21 @@ def test_compose_killed_while_it_recreates_is_taken_back(
     assert current(api, name)["images"]
 
 
+@pytest.mark.parametrize("delay", [0.1, 0.4, 0.7, 1])
+def test_an_update_cancelled_at_any_moment_leaves_one_version(
+        api, service, engine, deployments, site, delay):
+    name, port = site
+    make_old_again(api, name, port)
+    job_id = begin_update(api, name, port)
+    time.sleep(delay)
+    api.delete(f"/jobs/{job_id}")
+    job = deployments.job(job_id)
+    assert job.get("error_code") in (None, "JOB_CANCELLED"), job
+    assert job["result"]["outcome"] in (
+        "applied", "refused", "rolled_back"), job
+    assert_complete(api, service, engine, deployments, site)
+
+
 def test_an_agent_that_is_stopped_ends_the_update_first(
         api, service, engine, deployments, site):
     name, port = site

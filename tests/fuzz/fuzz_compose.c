@@ -69,6 +69,24 @@ name_containers(const struct document *document, size_t length)
 		abort();
 }
 
+/* Ports are ports, and the same in the text that Compose is given. */
+static void
+compare_ports(const struct document *document, const struct document *again)
+{
+	const struct compose_host_port *ports, *same;
+	size_t count, same_count, i;
+
+	ports = document_host_ports(document, &count);
+	same = document_host_ports(again, &same_count);
+	if (count != same_count)
+		abort();
+	for (i = 0; i < count; i++)
+		if (ports[i].port < 1 || ports[i].port > 65535 ||
+		    ports[i].port != same[i].port ||
+		    strcmp(ports[i].address, same[i].address) != 0)
+			abort();
+}
+
 static void
 try_metadata(const char *text, size_t length)
 {
@@ -112,6 +130,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (read_document(
 		buffer_string(&once), once.length, 0, &arena, &again) < 0)
 		abort();
+	compare_ports(document, again);
 	write_document(again, &twice);
 	if (strcmp(buffer_string(&once), buffer_string(&twice)) != 0)
 		abort();
