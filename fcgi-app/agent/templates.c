@@ -39,18 +39,25 @@ add_problem(struct refresh *refresh, const char *source, const char *id,
 	    LOG_TEXT("reason", error_public(err)));
 }
 
-/* Whoever asks is told which source; the log says where it is. */
+/*
+ * Whoever asks is told which source; the log says where it is. What the source
+ * itself is to blame for has a code of its own, all else is out of reach.
+ */
 static void
 add_failure(struct refresh *refresh, const char *source,
     const struct error *err, struct json_object *row)
 {
+	bool is_own = strcmp(err->code, "INVALID_TEMPLATE") == 0 ||
+		      strcmp(err->code, "HOST_NOT_ALLOWED") == 0;
+	const char *code = is_own ? err->code : "TEMPLATE_SOURCE_UNAVAILABLE";
+
 	json_put_text(row, "error", error_public(err));
+	json_put_text(row, "code", code);
 	log_error(LOG_WARNING, "a source of templates cannot be read", err);
 	if (refresh->failed)
 		return;
 	refresh->failed = true;
-	error_set(&refresh->failure, ERR_UPSTREAM,
-	    "TEMPLATE_SOURCE_UNAVAILABLE",
+	error_set(&refresh->failure, is_own ? err->kind : ERR_UPSTREAM, code,
 	    "the templates of the source '%s' cannot be read: %s", source,
 	    error_public(err));
 }

@@ -513,7 +513,8 @@ def test_archives_come_from_pinned_addresses(api, service, remote, host):
     assert "no such archive" in rows["missing"]["error"]
     assert "certificate" in rows["untrusted"]["error"]
     assert "another one" in rows["elsewhere"]["error"]
-    assert "not allowed" in rows["metadata"]["error"]
+    assert rows["metadata"]["code"] == "HOST_NOT_ALLOWED"
+    assert rows["wrong"]["code"] == "TEMPLATE_SOURCE_UNAVAILABLE"
     assert "/x.tar.gz" not in answer.text
     one = api.get("/templates/remote").json["template"]
     assert one["source"] == "moved"
@@ -552,10 +553,11 @@ def test_hostile_archives_are_refused_whole(api, service, remote):
         remote.source(name, one) for name, one in archives.items()
     ))
     answer = api.post("/templates/refresh")
-    assert_error(answer, 502, "TEMPLATE_SOURCE_UNAVAILABLE")
+    assert_error(answer, 400, "INVALID_TEMPLATE")
     rows = {one["name"]: one for one in answer.json["sources"]}
     for name in archives:
-        assert "error" in rows[name] and "count" not in rows[name], rows[name]
+        assert rows[name]["code"] == "INVALID_TEMPLATE", rows[name]
+        assert "count" not in rows[name], rows[name]
     assert_error(api.get("/templates/remote"), 404)
     assert not os.path.exists("/etc/x")
 
