@@ -495,6 +495,17 @@ run_program(struct compose *compose, const char *name,
 	return 0;
 }
 
+/* Somebody removed the directory meanwhile: there is nothing to run in. */
+static void
+explain_gone(struct compose *compose, const char *name, struct error *err)
+{
+	struct error gone;
+	auto_fd int directory = compose_open_directory(compose, name, &gone);
+
+	if (directory < 0 && gone.kind == ERR_NOT_FOUND)
+		*err = gone;
+}
+
 int
 compose_run(struct compose *compose, const char *name,
     const struct compose_run *run, const char *const *arguments,
@@ -510,6 +521,8 @@ compose_run(struct compose *compose, const char *name,
 	if (write_checked(compose, name, run, &arena, err) < 0)
 		return -1;
 	failed = run_program(compose, name, run, arguments, &arena, err);
+	if (failed)
+		explain_gone(compose, name, err);
 	if (run->candidate != NULL)
 		file_remove_tree(compose->checked,
 		    checked_name(name, run, &arena), &ignored);

@@ -215,6 +215,17 @@ what_a_hand_made_invalid_does_not_run(void **state)
 }
 
 static void
+a_directory_that_vanishes_meanwhile_is_not_found(void **state)
+{
+	struct fixture *f = *state;
+
+	create(f, "services:\n  app:\n    image: n\n", NULL);
+	use_script(f, "#!/bin/sh\nrm -r ../blog\nexit 1\n");
+	assert_int_equal(run(f, "stop"), -1);
+	assert_string_equal(f->err.code, "DEPLOYMENT_NOT_FOUND");
+}
+
+static void
 what_compose_says_becomes_an_error(void **state)
 {
 	static const struct {
@@ -548,6 +559,7 @@ main(void)
 		TEST(compose_gets_the_checked_text_and_nothing_else),
 		TEST(the_checked_text_is_for_its_owner_alone),
 		TEST(what_a_hand_made_invalid_does_not_run),
+		TEST(a_directory_that_vanishes_meanwhile_is_not_found),
 		TEST(what_compose_says_becomes_an_error),
 		TEST(an_engine_that_has_the_last_word_is_there),
 		TEST(output_beyond_the_buffer_is_dropped_but_still_read),
