@@ -244,3 +244,47 @@ def test_apply_brings_the_new_environment_up(
         "inspect", "--format", "{{json .Config.Env}}", container)
     assert ("GREETING=moin" in environment) is apply
     assert answer.json["needs_apply"] is not apply
+
+
+def test_a_plan_says_what_would_be_and_changes_nothing(
+        api, deployments, engine):
+    name = deployments.create(
+        one_service(environment='{GREETING: "${GREETING:-none}"}'), start=True
+    )
+    container = engine.containers(name)[0]["Id"]
+    answer = api.put(f"/deployments/{name}/env?plan=true", {
+        "env_vars": [{"key": "GREETING", "value": "moin"},
+                     {"key": "DB_PASSWORD", "value": "never-shown"}],
+        "apply": True,
+    })
+    assert answer.status == 200, answer
+    assert "never-shown" not in answer.text
+    assert values(api, name) == {}
+    assert engine.containers(name)[0]["Id"] == container
+    plan_id = answer.json["plan"]["plan_id"]
+    body = {"env_vars": [{"key": "GREETING", "value": "moin"},
+                         {"key": "DB_PASSWORD", "value": "never-shown"}],
+            "apply": True}
+    write(deployments, name, "OTHER=1\n")
+    path = f"/deployments/{name}/env?plan_id={plan_id}"
+    assert_error(api.put(path, body), 412)
+    os.unlink(os.path.join(deployments.directory(name), ".env.flatrun"))
+    answer = api.put(path, body)
+    assert answer.status == 200, answer
+    assert engine.containers(name)[0]["Id"] != container
+
+
+def test_an_environment_that_breaks_the_service_is_rolled_back(
+        api, deployments, engine):
+    name = deployments.create(
+        one_service(healthcheck='{test: ["CMD-SHELL", "test $$OK = yes"], '
+                                'interval: 1s, retries: 1, timeout: 2s}',
+                    environment='{OK: "${OK:-yes}"}'), start=True)
+    assert put(api, name, {"OK": "yes"}, apply=True).status == 200
+    answer = put(api, name, {"OK": "no"}, apply=True)
+    assert answer.status in (502, 422), answer
+    assert answer.json["code"] == "ROLLED_BACK", answer
+    assert values(api, name) == {"OK": "yes"}
+    environment = engine.run("inspect", "--format", "{{json .Config.Env}}",
+                             engine.containers(name)[0]["Id"])
+    assert "OK=yes" in environment

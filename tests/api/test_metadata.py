@@ -99,3 +99,24 @@ def test_who_may(viewer, operator, blog, api):
         f"/deployments/{blog}/metadata", {"type": "x"}).status == 200
     assert_error(
         api.put("/deployments/nobody/metadata", {"type": "x"}), 404)
+
+
+def test_a_plan_of_it_changes_nothing(api, blog, deployments):
+    before = text(deployments, blog)
+    answer = api.put(
+        f"/deployments/{blog}/metadata?plan=true", {"type": "planned"})
+    assert answer.status == 200, answer
+    assert "planned" in answer.text
+    assert text(deployments, blog) == before
+
+
+def test_a_file_that_changed_meanwhile_is_not_overwritten(
+        api, blog, deployments):
+    etag = api.get(f"/deployments/{blog}").header("ETag")
+    assert api.put(
+        f"/deployments/{blog}/metadata", {"type": "mine"},
+        headers={"If-Match": etag}).status == 200
+    assert_error(api.put(
+        f"/deployments/{blog}/metadata", {"type": "late"},
+        headers={"If-Match": etag}), 412)
+    assert metadata(api, blog)["type"] == "mine"
