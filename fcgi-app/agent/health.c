@@ -25,8 +25,9 @@ enum verdict { STARTING, HEALTHY, UNHEALTHY };
 static const char *const verdict_names[] = { "starting", "healthy",
 	"unhealthy" };
 
-/* A deployment that is asked; what it is asked is the look's. */
+/* A deployment that is asked. */
 struct target {
+	struct target *next;
 	char name[64];
 	char container_id[65];
 	enum verdict verdict;
@@ -41,8 +42,8 @@ struct target {
 struct health {
 	struct agent *agent;
 	pthread_t thread;
-	struct target **targets;
-	size_t count, allocated;
+	struct target *first;
+	size_t count;
 	struct arena texts; /* that the targets' checks point to */
 	int64_t generation;
 	bool loaded; /* what an earlier agent found out */
@@ -51,11 +52,11 @@ struct health {
 static struct target *
 find_target(const struct health *health, const char *name)
 {
-	size_t i;
+	struct target *target;
 
-	for (i = 0; i < health->count; i++)
-		if (strcmp(health->targets[i]->name, name) == 0)
-			return health->targets[i];
+	for (target = health->first; target != NULL; target = target->next)
+		if (strcmp(target->name, name) == 0)
+			return target;
 	return NULL;
 }
 
@@ -64,14 +65,10 @@ add_target(struct health *health, const char *name)
 {
 	struct target *target = xcalloc(1, sizeof *target);
 
-	if (health->count == health->allocated) {
-		health->allocated =
-		    health->allocated ? health->allocated * 2 : 16;
-		health->targets = xrealloc(health->targets,
-		    health->allocated * sizeof(struct target *));
-	}
 	snprintf(target->name, sizeof target->name, "%s", name);
-	health->targets[health->count++] = target;
+	target->next = health->first;
+	health->first = target;
+	health->count++;
 	return target;
 }
 
@@ -211,16 +208,18 @@ look_at_deployment(struct health *health, struct store *store,
 static int
 drop_unseen(struct health *health, struct store *store, struct error *err)
 {
-	size_t i;
+	struct target **at = &health->first, *target;
 
-	for (i = health->count; i-- > 0;) {
-		if (health->targets[i]->seen)
+	while ((target = *at) != NULL) {
+		if (target->seen) {
+			at = &target->next;
 			continue;
-		if (store_check_delete(store, health->targets[i]->name, err) <
-		    0)
+		}
+		if (store_check_delete(store, target->name, err) < 0)
 			return -1;
-		free(health->targets[i]);
-		health->targets[i] = health->targets[--health->count];
+		*at = target->next;
+		health->count--;
+		free(target);
 	}
 	return 0;
 }
@@ -228,10 +227,10 @@ drop_unseen(struct health *health, struct store *store, struct error *err)
 static bool
 any_unseen(const struct health *health)
 {
-	size_t i;
+	const struct target *target;
 
-	for (i = 0; i < health->count; i++)
-		if (!health->targets[i]->seen)
+	for (target = health->first; target != NULL; target = target->next)
+		if (!target->seen)
 			return true;
 	return false;
 }
@@ -242,13 +241,14 @@ look(struct health *health, struct store *store, struct error *err)
 {
 	auto_arena struct arena arena = { 0 };
 	struct mirror_deployment *deployments;
+	struct target *target;
 	size_t count, i;
 
 	if (load_earlier(health, store, err) < 0)
 		return -1;
 	arena_clear(&health->texts);
-	for (i = 0; i < health->count; i++)
-		health->targets[i]->seen = false;
+	for (target = health->first; target != NULL; target = target->next)
+		target->seen = false;
 	if (mirror_deployment_list(store, &arena, &deployments, &count, err) <
 	    0)
 		return -1;
@@ -353,14 +353,15 @@ check_due(struct health *health, struct store *store, struct error *err)
 	struct probe_result *results =
 	    arena_array(&arena, health->count, sizeof *results);
 	int64_t now_ms = clock_monotonic_ms();
+	struct target *target;
 	bool changed = false;
 	size_t count = 0, i;
 
-	for (i = 0; i < health->count; i++) {
-		if (health->targets[i]->due_at_ms > now_ms)
+	for (target = health->first; target != NULL; target = target->next) {
+		if (target->due_at_ms > now_ms)
 			continue;
-		probes[count] = probe_of(health->targets[i]);
-		due[count++] = health->targets[i];
+		probes[count] = probe_of(target);
+		due[count++] = target;
 	}
 	if (count == 0)
 		return 0;
@@ -436,10 +437,13 @@ health_start(struct agent *agent, struct health **out, struct error *err)
 void
 health_stop(struct health *health)
 {
+	struct target *target;
+
 	pthread_join(health->thread, NULL);
-	while (health->count > 0)
-		free(health->targets[--health->count]);
-	free(health->targets);
+	while ((target = health->first) != NULL) {
+		health->first = target->next;
+		free(target);
+	}
 	arena_clear(&health->texts);
 	free(health);
 }

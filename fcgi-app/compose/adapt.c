@@ -41,7 +41,7 @@ host_port(const struct adapt_port *port)
 
 	if (*text == '\0')
 		return 0;
-	return text[digits] == '\0' && digits < 6 && is_port(number) ? number
+	return digits < 6 && text[digits] == '\0' && is_port(number) ? number
 								     : -1;
 }
 
