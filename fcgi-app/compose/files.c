@@ -357,6 +357,13 @@ write_files(int directory, const char *text, size_t length,
 }
 
 static int
+fail_unsafe(struct error *err, const char *filename)
+{
+	return error_set(err, ERR_INVALID, "UNSAFE_PATH",
+	    "'%s' is no file of a deployment", filename);
+}
+
+static int
 write_file(int directory, const struct compose_file *file, struct error *err)
 {
 	const char *name;
@@ -366,6 +373,8 @@ write_file(int directory, const struct compose_file *file, struct error *err)
 
 	if (parent < 0)
 		return -1;
+	if (*file->path == '/' || strstr(file->path, "//") != NULL)
+		return fail_unsafe(err, file->path);
 	if (fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) == 0)
 		return error_set(err, ERR_INVALID, "UNSAFE_PATH",
 		    "the file '%.80s' is there already", file->path);
@@ -445,13 +454,6 @@ compose_create(struct compose *compose, const char *name, const char *text,
 		return 0;
 	file_remove_tree(compose->staging, staged, &ignored);
 	return -1;
-}
-
-static int
-fail_unsafe(struct error *err, const char *filename)
-{
-	return error_set(err, ERR_INVALID, "UNSAFE_PATH",
-	    "'%s' is no file of a deployment", filename);
 }
 
 static struct file_content

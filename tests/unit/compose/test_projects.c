@@ -144,6 +144,49 @@ creating_twice_is_a_conflict_and_changes_nothing(void **state)
 	assert_int_equal(entries_in(f, ".flatrun/staging"), 0);
 }
 
+static int
+create_with(struct fixture *f, const struct compose_file *files, size_t count)
+{
+	return compose_create(f->compose, "blog", TEXT, strlen(TEXT), NULL,
+	    NULL, files, count, &f->err);
+}
+
+static void
+more_files_come_with_their_directories(void **state)
+{
+	const struct compose_file files[] = { { "a", "1", 1 },
+		{ "b/c/d", "23", 2 }, { "b/e", "", 0 } };
+	auto_buffer struct buffer text = BUFFER(100);
+	struct fixture *f = *state;
+
+	assert_int_equal(create_with(f, files, 3), 0);
+	assert_int_equal(file_read(f->fd, "blog/b/c/d", &text, &f->err), 0);
+	assert_string_equal(buffer_string(&text), "23");
+	assert_int_equal(mode_of(f, "blog/a"), 0644);
+	assert_int_equal(mode_of(f, "blog/b/c"), 0755);
+	assert_int_equal(entries_in(f, "blog/b"), 2);
+	assert_int_equal(entries_in(f, "blog"), 3);
+}
+
+static void
+a_file_that_has_no_place_leaves_no_deployment(void **state)
+{
+	static const char *const paths[] = { "docker-compose.yml", "fine",
+		"fine/x", "../x", "/x", "x/../../y", "", "x//y", "." };
+	struct fixture *f = *state;
+	size_t i;
+
+	for (i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+		const struct compose_file files[] = { { "fine", "1", 1 },
+			{ paths[i], "2", 1 } };
+
+		if (create_with(f, files, 2) == 0)
+			fail_msg("took '%s'", paths[i]);
+		assert_int_equal(entries_in(f, ".flatrun/staging"), 0);
+		assert_int_equal(entries_in(f, "."), 1);
+	}
+}
+
 static void
 names_that_are_none_are_refused_everywhere(void **state)
 {
@@ -541,6 +584,8 @@ main(void)
 #define TEST(name_) cmocka_unit_test_setup_teardown(name_, setup, teardown)
 		TEST(a_created_deployment_is_read_back_with_its_modes),
 		TEST(creating_twice_is_a_conflict_and_changes_nothing),
+		TEST(more_files_come_with_their_directories),
+		TEST(a_file_that_has_no_place_leaves_no_deployment),
 		TEST(names_that_are_none_are_refused_everywhere),
 		TEST(compose_files_are_found_in_the_known_order),
 		TEST(links_are_neither_listed_nor_followed),
