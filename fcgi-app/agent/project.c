@@ -54,6 +54,10 @@ run_compose_on(struct run *run, const char *project,
 		.context = run,
 	};
 
+	/* Whatever a body forgot: nothing is changed by a plan. */
+	if (run->plan != NULL && strcmp(arguments[0], "config") != 0)
+		return error_set(err, ERR_INTERNAL, NULL,
+		    "a plan would have changed something");
 	if (agent_compose_program(run->agent, &program, err) < 0)
 		return -1;
 	return run_program(run, &options, arguments, err);
