@@ -3,6 +3,7 @@
 #include "agent/agent.h"
 #include "agent/directories.h"
 #include "agent/mirror.h"
+#include "agent/version.h"
 #include "base/log.h"
 
 #include <string.h>
@@ -50,6 +51,22 @@ deployment_load_runnable(
 	return out->document != NULL ? 0 : -1;
 }
 
+/* For whoever goes on changing it: the version to name next time. */
+static void
+tell_version(struct run *run)
+{
+	char version[SEAL_TEXT_SIZE];
+	struct compose_files files;
+	struct error ignored;
+
+	if (run->result == NULL ||
+	    compose_read(run->agent->compose, run->subject, &run->arena, &files,
+		&ignored) < 0)
+		return;
+	version_of_files(run->agent, &files, version);
+	json_put_text(run->result, "version", version);
+}
+
 void
 deployment_refresh(struct run *run, const char *project)
 {
@@ -62,4 +79,5 @@ deployment_refresh(struct run *run, const char *project)
 	if (mirror_refresh_project(
 		run->agent->mirror, run->store, project, &err) < 0)
 		log_error(LOG_WARNING, "cannot refresh a project", &err);
+	tell_version(run);
 }

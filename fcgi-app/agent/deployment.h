@@ -21,7 +21,8 @@ int deployment_load(struct run *run, struct deployment *out, struct error *err);
 int deployment_load_runnable(
     struct run *run, struct deployment *out, struct error *err);
 
-/* The mirror after a change; what fails here is repeated by the keepers. */
+/* The mirror after a change; what fails here is repeated by the keepers. The
+ * result, if there is one, gets the "version" of the files. */
 void deployment_refresh(struct run *run, const char *project);
 
 #endif

@@ -60,6 +60,22 @@ def test_of_two_editors_the_second_is_told(api, deployments):
     assert content == one_service() + "# one\n"
 
 
+def test_who_goes_on_editing_is_told_the_version(api, deployments):
+    name = deployments.name()
+    answer = api.post("/deployments", {
+        "name": name, "compose_content": one_service(),
+    })
+    for text in ("one", "two"):
+        told = answer.json["version"]
+        assert told == version(etag(api, name))
+        answer = put(api, name, text, f'"{told}"')
+        assert answer.status == 200, answer
+    answer = api.put(f"/deployments/{name}/metadata", {"type": "tool"},
+                     headers={"If-Match": f'"{answer.json["version"]}"'})
+    assert answer.status == 200, answer
+    assert answer.json["version"] == version(etag(api, name))
+
+
 def test_of_editors_at_once_one_wins(api, deployments):
     name = deployments.create()
     tag = etag(api, name)
