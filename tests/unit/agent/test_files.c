@@ -253,7 +253,7 @@ nonsense_is_answered_and_leaves_the_socket_as_it_was(void **state)
 		    send(fd, cases[i].bytes, cases[i].length, MSG_NOSIGNAL),
 		    cases[i].length);
 		shutdown(fd, SHUT_WR);
-		got = recv(fd, answer, sizeof answer, 0);
+		got = recv(fd, answer, sizeof answer, MSG_WAITALL);
 		if (got > 0)
 			assert_non_null(
 			    memmem(answer, (size_t)got, "error", 5));
