@@ -164,6 +164,18 @@ put_back(struct run *run, const struct going_back *back,
 		   : bring_up(run, back, &deployment, cause, err);
 }
 
+/* It may be why we go back; or the host, and with it Docker, just started. */
+static void
+wait_for_docker(struct run *run)
+{
+	int64_t until_ms = clock_monotonic_ms() + DOCKER_WAIT_MS;
+	struct error ignored;
+
+	while (docker_ping(run->agent->docker, 1000, &ignored) < 0 &&
+	       clock_monotonic_ms() < until_ms && !atomic_load(run->cancel))
+		clock_sleep_ms(DOCKER_POLL_MS);
+}
+
 int
 going_back_containers(struct run *run, const struct going_back *back,
     struct json_object **cause, struct error *err)
@@ -174,23 +186,12 @@ going_back_containers(struct run *run, const struct going_back *back,
 	*cause = NULL;
 	/* That the update is cancelled is why we go back. */
 	run->cancel = &run->agent->stopping;
+	wait_for_docker(run);
 	failed = put_back(run, back, cause, err);
 	run->cancel = cancel;
 	if (failed && *cause == NULL)
 		*cause = cause_of_error(err);
 	return failed;
-}
-
-/* The host, and Docker with it, may have just been started. */
-static void
-wait_for_docker(struct run *run)
-{
-	int64_t until_ms = clock_monotonic_ms() + DOCKER_WAIT_MS;
-	struct error ignored;
-
-	while (docker_ping(run->agent->docker, 1000, &ignored) < 0 &&
-	       clock_monotonic_ms() < until_ms && !atomic_load(run->cancel))
-		clock_sleep_ms(DOCKER_POLL_MS);
 }
 
 /* Nobody waits for it: Docker may be away when it is tried again. */
@@ -231,13 +232,18 @@ resume(struct run *run, const struct update_record *record, struct error *err)
 		.settle_ms = settings->deploy.settle_seconds * 1000,
 		.timeout_ms = settings->deploy.health_timeout_ms,
 	};
+	struct compose_files files;
 	struct error failure, ignored;
 	int failed;
 
+	/* The files again, too: there may have been no room for them. */
 	if (store_revision_get(run->store, run->subject, record->back,
-		&run->arena, &revision, err) < 0)
+		&run->arena, &revision, err) < 0 ||
+	    compose_read(run->agent->compose, run->subject, &run->arena, &files,
+		err) < 0 ||
+	    going_back_files(run->agent->compose, run->store, &revision,
+		files.filename, err) < 0)
 		return -1;
-	wait_for_docker(run);
 	failed = going_back_containers(run, &back, &cause, &failure);
 	tell(run, record, failed, cause);
 	if (!failed || !may_be_tried_again(&failure))

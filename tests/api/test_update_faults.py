@@ -45,8 +45,16 @@ def is_idle(api, service, name):
         api.get(f"/deployments/{name}/jobs/active").status == 404
 
 
+def starts(service):
+    return service.log("agent").count('"agent started"')
+
+
 def restart_killed(service):
+    """A child of the one that was killed may keep its socket for a moment:
+    to be connected is not enough."""
+    before = starts(service)
     service.start_agent()
+    wait_until(lambda: starts(service) > before, 10)
     service.wait_until_ready()
 
 
@@ -227,6 +235,24 @@ def test_docker_killed_in_an_update_costs_the_update_alone(
     service.wait_until_ready()
     assert deployments.job(job_id)["error_code"] == "JOB_INTERRUPTED"
     assert_complete(api, service, engine, deployments, site)
+
+
+def test_docker_restarted_in_an_update_is_waited_for(
+        api, service, engine, deployments, site):
+    name, port = site
+    make_old_again(api, name, port)
+    job_id = begin_update(api, name, port, settle_seconds=20)
+    wait_until(lambda: image_of(engine, name) == engine.api(
+        f"/images/{NEW}/json")["Id"], 20)
+    engine.stop()
+    try:
+        assert api.get(f"/jobs/{job_id}").json["status"] == "running"
+    finally:
+        engine.start()
+    job = deployments.job(job_id)
+    assert job["error_code"] == "ROLLED_BACK", job
+    assert_complete(api, service, engine, deployments, site)
+    service.wait_until_ready()
 
 
 def test_what_somebody_wrote_in_between_is_left_alone(
