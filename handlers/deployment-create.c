@@ -12,18 +12,6 @@
 
 #define PORTS_MAXIMUM 64
 
-struct variable_input {
-	const char *key, *value;
-};
-
-static const struct field variable_fields[] = {
-	CODED_FIELD(struct variable_input, key, REQUIRED,
-	    compose_variable_name_is_valid,
-	    "a variable name: letters, digits and '_'", "INVALID_ENVIRONMENT"),
-	STRING_FIELD(struct variable_input, value, OPTIONAL, NULL, NULL),
-	{ 0 },
-};
-
 /* Clients write either container_port and host_port or container and host. */
 struct port_input {
 	int64_t container_port, container;
@@ -50,7 +38,7 @@ struct create_input {
 	bool map_ports, auto_start;
 	struct port_input *ports;
 	size_t ports_count;
-	struct variable_input *env_vars;
+	struct compose_variable *env_vars;
 	size_t env_vars_count;
 	struct json_object *metadata;
 };
@@ -72,7 +60,7 @@ static const struct field create_fields[] = {
 	LIST_FIELD(struct create_input, ports, OPTIONAL, struct port_input,
 	    port_fields),
 	LIST_FIELD(struct create_input, env_vars, OPTIONAL,
-	    struct variable_input, variable_fields),
+	    struct compose_variable, compose_variable_fields),
 	OBJECT_FIELD(struct create_input, metadata, OPTIONAL),
 	{ 0 },
 };
@@ -218,7 +206,7 @@ check_create(
 
 	for (i = 0; i < count; i++)
 		variables[i] = (struct compose_variable){
-			.name = input->env_vars[i].key,
+			.name = input->env_vars[i].name,
 			.value = input->env_vars[i].value
 				     ? input->env_vars[i].value
 				     : "",

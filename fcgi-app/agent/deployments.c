@@ -27,21 +27,13 @@ struct create_arguments {
 	bool auto_start;
 };
 
-static const struct field variable_fields[] = {
-	RENAMED_FIELD(struct compose_variable, name, "key", REQUIRED,
-	    compose_variable_name_is_valid, "a variable name",
-	    "INVALID_ENVIRONMENT"),
-	STRING_FIELD(struct compose_variable, value, OPTIONAL, NULL, NULL),
-	{ 0 },
-};
-
 static const struct field create_fields[] = {
 	TEXT_FIELD(struct create_arguments, compose_content, REQUIRED,
 	    COMPOSE_TEXT_MAXIMUM),
 	STRING_FIELD(
 	    struct create_arguments, template_id, OPTIONAL, NULL, NULL),
 	LIST_FIELD(struct create_arguments, env_vars, OPTIONAL,
-	    struct compose_variable, variable_fields),
+	    struct compose_variable, compose_variable_fields),
 	OBJECT_FIELD(struct create_arguments, metadata, OPTIONAL),
 	BOOL_FIELD(struct create_arguments, auto_start, OPTIONAL),
 	{ 0 },

@@ -15,17 +15,9 @@ struct environment_arguments {
 	bool apply;
 };
 
-static const struct field variable_fields[] = {
-	RENAMED_FIELD(struct compose_variable, name, "key", REQUIRED,
-	    compose_variable_name_is_valid, "a variable name",
-	    "INVALID_ENVIRONMENT"),
-	STRING_FIELD(struct compose_variable, value, OPTIONAL, NULL, NULL),
-	{ 0 },
-};
-
 static const struct field environment_fields[] = {
 	LIST_FIELD(struct environment_arguments, env_vars, OPTIONAL,
-	    struct compose_variable, variable_fields),
+	    struct compose_variable, compose_variable_fields),
 	BOOL_FIELD(struct environment_arguments, apply, OPTIONAL),
 	{ 0 },
 };

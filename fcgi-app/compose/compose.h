@@ -21,6 +21,7 @@
 #include "base/error.h"
 #include "compose/document.h"
 #include "docker/docker.h"
+#include "json/fields.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -116,6 +117,9 @@ int compose_check_network(const struct compose *compose,
  */
 int compose_environment_parse(const char *text, struct arena *arena,
     struct compose_variable **out, size_t *out_count, struct error *err);
+/* An element of clients' env_vars, {key, value}, as struct compose_variable;
+ * value is NULL where it is left out. */
+extern const struct field compose_variable_fields[];
 /* The text of .env.flatrun; refuses names by grammar and values with line
  * breaks or NUL (INVALID_ENVIRONMENT, field "env_vars"). */
 int compose_environment_format(const struct compose_variable *variables,

@@ -1,12 +1,21 @@
 /* .env.flatrun: "KEY=value" lines. */
 #include "base/utf8.h"
 #include "compose/compose-private.h"
+#include "json/fields.h"
 
 #include <string.h>
 
 #define VARIABLES_MAXIMUM 1000
 #define VALUE_MAXIMUM ((size_t)64 * 1024)
 #define BLANKS " \t\r"
+
+const struct field compose_variable_fields[] = {
+	RENAMED_FIELD(struct compose_variable, name, "key", REQUIRED,
+	    compose_variable_name_is_valid,
+	    "a variable name: letters, digits and '_'", "INVALID_ENVIRONMENT"),
+	STRING_FIELD(struct compose_variable, value, OPTIONAL, NULL, NULL),
+	{ 0 },
+};
 
 static int
 invalid(struct error *err, const char *text)

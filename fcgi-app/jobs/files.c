@@ -153,22 +153,6 @@ files_upload_begin(
 	return -1;
 }
 
-static int
-send_bytes(int fd, const char *bytes, size_t length)
-{
-	while (length > 0) {
-		ssize_t put = send(fd, bytes, length, MSG_NOSIGNAL);
-
-		if (put < 0 && errno == EINTR)
-			continue;
-		if (put < 0)
-			return -1;
-		bytes += put;
-		length -= (size_t)put;
-	}
-	return 0;
-}
-
 /* The agent said why before it closed the connection. */
 static int
 fail_send(struct files_upload *upload, struct error *err)
@@ -194,8 +178,8 @@ files_upload_send(struct files_upload *upload, const char *bytes, size_t length,
 		const char head[] = { (char)(size >> 24), (char)(size >> 16),
 			(char)(size >> 8), (char)size };
 
-		if (send_bytes(upload->fd, head, sizeof head) < 0 ||
-		    send_bytes(upload->fd, bytes, size) < 0)
+		if (socket_send(upload->fd, head, sizeof head) < 0 ||
+		    socket_send(upload->fd, bytes, size) < 0)
 			return fail_send(upload, err);
 		bytes += size;
 		length -= size;
@@ -212,7 +196,7 @@ files_upload_end(struct files_upload *upload, struct arena *arena,
 	auto_fd int descriptor = -1;
 	const char *token;
 
-	if (send_bytes(upload->fd, head, sizeof head) < 0)
+	if (socket_send(upload->fd, head, sizeof head) < 0)
 		return fail_send(upload, err);
 	if (receive_answer(
 		upload->fd, END_TIMEOUT_MS, &answer, &descriptor, err) < 0) {

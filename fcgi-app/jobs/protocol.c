@@ -8,9 +8,11 @@
 #define HEAD_SIZE 4
 #define RETRY_MAXIMUM_S 3600
 
-static int
-send_all(int fd, const char *bytes, size_t length)
+int
+socket_send(int fd, const void *from, size_t length)
 {
+	const char *bytes = from;
+
 	while (length > 0) {
 		ssize_t put = send(fd, bytes, length, MSG_NOSIGNAL);
 
@@ -48,8 +50,7 @@ send_head(int fd, const unsigned char *head, int passed)
 	do
 		sent = sendmsg(fd, &message, MSG_NOSIGNAL);
 	while (sent < 0 && errno == EINTR);
-	return sent == 1 ? send_all(fd, (const char *)head + 1, HEAD_SIZE - 1)
-			 : -1;
+	return sent == 1 ? socket_send(fd, head + 1, HEAD_SIZE - 1) : -1;
 }
 
 int
@@ -71,9 +72,9 @@ frame_send_descriptor(
 	if (length > FRAME_MAXIMUM)
 		return error_set(
 		    err, ERR_TOO_LARGE, NULL, "the change is too large");
-	if ((passed < 0 ? send_all(fd, (const char *)head, sizeof head)
+	if ((passed < 0 ? socket_send(fd, head, sizeof head)
 			: send_head(fd, head, passed)) < 0 ||
-	    send_all(fd, text, length) < 0) {
+	    socket_send(fd, text, length) < 0) {
 		error_set(err, ERR_UNAVAILABLE, "AGENT_UNAVAILABLE",
 		    "the agent does not answer");
 		err->retry_after_s = 1;

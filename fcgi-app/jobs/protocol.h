@@ -34,6 +34,9 @@
 
 #define FRAME_MAXIMUM (4 * 1024 * 1024)
 
+/* All of the bytes, on a blocking socket; -1 with errno set. */
+int socket_send(int fd, const void *from, size_t length);
+
 /* Sends an object as one frame on a blocking socket with a send timeout. */
 int frame_send(int fd, struct json_object *object, struct error *err);
 
