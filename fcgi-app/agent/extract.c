@@ -158,7 +158,8 @@ extract_archive(struct run *run, int fd, int directory, struct extracted *out,
 	const struct unpack_limits limits = { .entries = ENTRIES_MAXIMUM,
 		.file_bytes = maximum,
 		.total_bytes = maximum,
-		.pass_over = true };
+		.pass_over = true,
+		.cancel = run->cancel };
 	auto_unpack struct unpack *unpack = NULL;
 
 	*out = (struct extracted){ .files = 0 };

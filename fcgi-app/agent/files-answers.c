@@ -172,6 +172,7 @@ answer_open(struct question *question, struct error *err)
 }
 
 struct usage {
+	const atomic_bool *cancel;
 	int64_t bytes, files, entries, deadline_ms;
 };
 
@@ -188,7 +189,8 @@ add_usage(void *context, int parent, const char *name, const char *path,
 	usage->bytes += (int64_t)status->st_blocks * 512;
 	usage->files += S_ISREG(status->st_mode);
 	if (++usage->entries % 1024 == 0 &&
-	    clock_monotonic_ms() > usage->deadline_ms)
+	    (clock_monotonic_ms() > usage->deadline_ms ||
+		atomic_load(usage->cancel)))
 		return 1;
 	return usage->entries > WALK_ENTRIES_MAXIMUM;
 }
@@ -196,8 +198,8 @@ add_usage(void *context, int parent, const char *name, const char *path,
 static int
 answer_usage(struct question *question, struct error *err)
 {
-	struct usage usage = { .deadline_ms =
-				   clock_monotonic_ms() + WALK_TIMEOUT_MS };
+	struct usage usage = { .cancel = &question->agent->stopping,
+		.deadline_ms = clock_monotonic_ms() + WALK_TIMEOUT_MS };
 	struct asked asked;
 	auto_fd int directory = open_asked(question, &asked, err);
 	struct error cut;
@@ -224,6 +226,7 @@ answer_archive(struct question *question, struct error *err)
 		.total_bytes =
 		    question->agent->settings->files.archive_max_bytes,
 		.timeout_ms = PACK_TIMEOUT_MS,
+		.cancel = &question->agent->stopping,
 	};
 	struct asked asked;
 	auto_fd int directory = open_asked(question, &asked, err);
@@ -239,7 +242,10 @@ answer_archive(struct question *question, struct error *err)
 	    asked.secrets ? NULL : COMPOSE_ENVIRONMENT_FILE, &limits, &size,
 	    err);
 	if (question->descriptor < 0)
-		return -1;
+		return atomic_load(limits.cancel)
+			   ? error_set(err, ERR_UNAVAILABLE, NULL,
+				 "the service stops")
+			   : -1;
 	json_put_integer(question->answer, "size", (int64_t)size);
 	return 0;
 }

@@ -48,7 +48,7 @@ run_writer(int directory, int to, const char *leave_out,
 	snprintf(
 	    timeout, sizeof timeout, "%lld", (long long)limits->timeout_ms);
 	if (archive_program_start(&program, arguments, descriptors, 2,
-		limits->timeout_ms + SPARE_MS, err) < 0)
+		limits->timeout_ms + SPARE_MS, limits->cancel, err) < 0)
 		return -1;
 	result = archive_program_frame(&program, &head, err);
 	if (result == 0 && head.type != FRAME_END)

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -14,6 +15,7 @@ struct pack_limits {
 	size_t entries;
 	int64_t total_bytes; /* of all files, unpacked */
 	int64_t timeout_ms;
+	const atomic_bool *cancel; /* when to end early; may be NULL */
 };
 
 /*

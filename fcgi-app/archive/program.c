@@ -39,7 +39,7 @@ archive_program(char path[PROGRAM_PATH_MAXIMUM])
 int
 archive_program_start(struct archive_program *program,
     const char *const *arguments, const int *descriptors, size_t count,
-    int64_t timeout_ms, struct error *err)
+    int64_t timeout_ms, const atomic_bool *cancel, struct error *err)
 {
 	static const char *const environment[] = { "LC_ALL=C.UTF-8", NULL };
 	struct process_options options = {
@@ -48,6 +48,7 @@ archive_program_start(struct archive_program *program,
 		.descriptors = descriptors,
 		.descriptor_count = count,
 		.timeout_ms = timeout_ms,
+		.cancel = cancel,
 	};
 
 	*program = (struct archive_program){ 0 };

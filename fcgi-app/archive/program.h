@@ -6,6 +6,8 @@
 
 #include "archive/frames.h"
 
+#include <stdatomic.h>
+
 #define PROGRAM_PATH_MAXIMUM 1024
 
 struct process;
@@ -21,10 +23,10 @@ struct archive_program {
  */
 const char *archive_program(char path[PROGRAM_PATH_MAXIMUM]);
 
-/* arguments have to live until the end. */
+/* arguments have to live until the end, cancel (or NULL) as well. */
 int archive_program_start(struct archive_program *program,
     const char *const *arguments, const int *descriptors, size_t count,
-    int64_t timeout_ms, struct error *err);
+    int64_t timeout_ms, const atomic_bool *cancel, struct error *err);
 /* Whatever state it is in. */
 void archive_program_end(struct archive_program *program);
 

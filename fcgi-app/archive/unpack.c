@@ -48,7 +48,7 @@ unpack_open_file(int fd, const struct unpack_limits *limits,
 	unpack->arguments[0] = archive_program(unpack->program_path);
 	unpack->arguments[1] = "read";
 	if (archive_program_start(&unpack->program, unpack->arguments, &fd, 1,
-		READ_TIMEOUT_MS, err) < 0) {
+		READ_TIMEOUT_MS, limits->cancel, err) < 0) {
 		unpack_close(unpack);
 		return -1;
 	}

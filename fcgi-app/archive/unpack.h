@@ -18,6 +18,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -34,6 +35,7 @@ struct unpack_limits {
 	uint64_t total_bytes; /* of all files */
 	/* Links, devices and the like are passed over and not refused. */
 	bool pass_over;
+	const atomic_bool *cancel; /* when to end early; may be NULL */
 };
 
 struct unpack_entry {

@@ -4,7 +4,6 @@ import gzip
 import io
 import os
 import stat
-import subprocess
 import tarfile
 import threading
 import time
@@ -134,6 +133,38 @@ def test_what_is_too_much_for_an_archive_is_413(api, deployments, service):
 
 def test_packing_leaves_nothing_behind(api, site, service):
     assert api.get(f"/deployments/{site}/archive").status == 200
+    assert staged(service) == []
+
+
+def programs():
+    """What the running processes are called."""
+    names = []
+    for process in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{process}/comm") as name:
+                names.append(name.read().strip())
+        except OSError:
+            pass  # it has ended
+    return names
+
+
+def test_packing_does_not_keep_the_agent_from_ending(
+        api, deployments, service):
+    name = deployments.create()
+    with open(os.path.join(deployments.directory(name), "hole"), "wb") as out:
+        out.truncate(1000 * MIB)
+    answers = []
+    thread = threading.Thread(target=lambda: answers.append(
+        api.get(f"/deployments/{name}/archive")))
+    thread.start()
+    wait_until(lambda: "flatrun-archive" in programs(), 5)
+    started = time.monotonic()
+    service.stop_agent()
+    assert time.monotonic() - started < 3
+    thread.join(10)
+    service.start_agent()
+    service.wait_until_ready()
+    assert answers[0].status == 503, answers
     assert staged(service) == []
 
 
