@@ -83,15 +83,31 @@ send_text(int fd, const char *text)
 	json_object_put(object);
 }
 
+/* All of it: what is closed with something unread is reset. */
+static bool
+receive_frame(int fd)
+{
+	auto_buffer struct buffer received = BUFFER(FRAME_MAXIMUM);
+	auto_json struct json_object *frame = NULL;
+	struct error ignored;
+	char bytes[4096];
+	ssize_t length;
+
+	while (frame == NULL && (length = recv(fd, bytes, sizeof bytes, 0)) > 0)
+		if (buffer_append(&received, bytes, (size_t)length) < 0 ||
+		    frame_take(&received, &frame, &ignored) < 0)
+			break;
+	return frame != NULL;
+}
+
 /* Answers one worker as the test says. */
 static void *
 play_agent(void *context)
 {
 	struct fixture *f = context;
 	int fd = accept(f->listener, NULL, NULL);
-	char bytes[4096];
 
-	if (recv(fd, bytes, sizeof bytes, 0) > 0 && f->answer != NULL)
+	if (receive_frame(fd) && f->answer != NULL)
 		send_text(fd, f->answer);
 	if (f->done_after_ms > 0)
 		clock_sleep_ms(f->done_after_ms);
