@@ -108,8 +108,10 @@ def test_files_that_cannot_run_and_a_failed_job_are_told(api, deployments):
     with open(deployments.directory(name) + "/docker-compose.yml", "w") as file:
         file.write("services:\n  app:\n    image: test/web:1\n"
                    "    privileged: true\n")
-    wait_until(lambda: "CANNOT_RUN" in problems(api, name), 10)
-    assert "privileged" in problems(api, name)["CANNOT_RUN"]["message"]
+    # The file may be seen before all of it is written.
+    wait_until(
+        lambda: "privileged" in problems(api, name)
+        .get("CANNOT_RUN", {"message": ""})["message"], 10)
     assert api.post(f"/deployments/{name}/start").status == 403
     failed = problems(api, name)["JOB_FAILED"]
     assert "the last start failed" in failed["message"]
