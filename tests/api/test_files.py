@@ -398,7 +398,7 @@ def test_a_broken_form_writes_nothing(
         f"/deployments/{blog}/files/new.txt", body=body, headers=headers)
     assert_error(answer, 400)
     assert not os.path.exists(path_in(deployments, blog, "new.txt"))
-    assert uploads_waiting(service) == []
+    assert_nothing_is_staged(service)
 
 
 def test_a_form_has_one_file_of_that_name(
@@ -409,7 +409,12 @@ def test_a_form_has_one_file_of_that_name(
             operator, f"/deployments/{blog}/files/new.txt", *parts)
         assert_error(answer, 400)
     assert not os.path.exists(path_in(deployments, blog, "new.txt"))
-    assert uploads_waiting(service) == []
+    assert_nothing_is_staged(service)
+
+
+def assert_nothing_is_staged(service):
+    """The agent clears up when the worker has gone, not before."""
+    wait_until(lambda: uploads_waiting(service) == [], 5)
 
 
 def uploads_waiting(service):
@@ -615,7 +620,7 @@ def test_64_mebibytes_go_through_and_65_do_not(
     for extra in (1, MIB):
         assert_error(send(data + b"x" * extra), 413)
     assert content(deployments, blog, "large") == data
-    assert uploads_waiting(service) == []
+    assert_nothing_is_staged(service)
 
 
 def test_a_hundred_mebibytes_are_refused_and_leave_nothing(
@@ -623,7 +628,7 @@ def test_a_hundred_mebibytes_are_refused_and_leave_nothing(
     answer = operator.put(
         f"/deployments/{blog}/files/large", body=b"x" * (100 * MIB))
     assert answer.status == 413, answer
-    assert uploads_waiting(service) == []
+    assert_nothing_is_staged(service)
     body = service.path("nginx", "body")
     wait_until(lambda: sum(
         len(files) for _, _, files in os.walk(body)) == 0, 5)
@@ -726,7 +731,7 @@ def test_an_agent_killed_in_an_upload_leaves_the_old_or_the_new_file(
         assert now == new
     assert sorted(os.listdir(deployments.directory(blog))) == [
         "docker-compose.yml", "file", "service.yml"]
-    assert uploads_waiting(service) == []
+    assert_nothing_is_staged(service)
     assert operator.put(path, body=b"again").status == 200
 
 
