@@ -18,7 +18,6 @@
 #include <string.h>
 
 #define DIFF_MAXIMUM ((size_t)8 * 1024 * 1024)
-#define MASK "********"
 
 static const char *
 time_text(struct arena *arena, int64_t at_ms)
@@ -81,57 +80,14 @@ list_revisions(struct request *request, struct reply *reply, struct error *err)
 	return reply_payload(request, reply, 200, &payload);
 }
 
-/* The variables of an environment; none where the text is none. */
-static void
-read_environment(const char *text, struct arena *arena,
-    struct compose_variable **out, size_t *count)
-{
-	struct error ignored;
-
-	*out = NULL;
-	*count = 0;
-	if (text == NULL ||
-	    compose_environment_parse(text, arena, out, count, &ignored) < 0)
-		*count = 0;
-}
-
-static const char *
-find_value(
-    const struct compose_variable *variables, size_t count, const char *name)
-{
-	size_t i;
-
-	for (i = 0; i < count; i++)
-		if (strcmp(variables[i].name, name) == 0)
-			return variables[i].value;
-	return NULL;
-}
-
-/*
- * The text with no value in it; one that is another than before says so, as
- * the difference could not show it otherwise.
- */
+/* No value is in it; one that cannot be read has nothing in it. */
 static const char *
 mask_environment(const char *text, const char *before, struct arena *arena)
 {
-	auto_buffer struct buffer masked = BUFFER(DIFF_MAXIMUM);
-	struct compose_variable *variables, *old;
-	size_t count, old_count, i;
+	const char *masked =
+	    compose_environment_mask(text, before, " (changed)", arena);
 
-	if (text == NULL)
-		return NULL;
-	read_environment(text, arena, &variables, &count);
-	read_environment(before, arena, &old, &old_count);
-	for (i = 0; i < count; i++) {
-		const char *value =
-		    find_value(old, old_count, variables[i].name);
-		bool changed =
-		    value != NULL && strcmp(value, variables[i].value) != 0;
-
-		buffer_printf(&masked, "%s=" MASK "%s\n", variables[i].name,
-		    changed ? " (changed)" : "");
-	}
-	return arena_strdup(arena, buffer_string(&masked));
+	return masked != NULL || text == NULL ? masked : "";
 }
 
 static int

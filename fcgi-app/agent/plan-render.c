@@ -9,7 +9,6 @@
 #include <string.h>
 
 #define DIFF_MAXIMUM ((size_t)256 * 1024)
-#define MASKED "********"
 
 static struct json_object *
 render_service(const struct plan_service *service)
@@ -37,49 +36,16 @@ render_services(const struct plan *plan)
 	return list;
 }
 
-static const char *
-find_value(const struct compose_variable *list, size_t count, const char *name)
-{
-	size_t i;
-
-	for (i = 0; i < count; i++)
-		if (strcmp(list[i].name, name) == 0)
-			return list[i].value;
-	return NULL;
-}
-
-/*
- * The environment without its values and remarks: an operator may change it,
- * but not see it. other is the text on the other side of the change, or NULL:
- * values that are not its own are marked, since they would all look alike.
- */
+/* An operator may change the environment, but not see it. */
 static const char *
 mask_environment(
     struct run *run, const char *text, const char *other, const char *mark)
 {
-	auto_buffer struct buffer masked = BUFFER(4 * COMPOSE_TEXT_MAXIMUM);
-	struct compose_variable *list, *others = NULL;
-	size_t count, other_count = 0, i;
-	struct error ignored;
+	const char *masked =
+	    compose_environment_mask(text, other, mark, &run->arena);
 
-	if (text == NULL)
-		return NULL;
-	if (compose_environment_parse(
-		text, &run->arena, &list, &count, &ignored) < 0)
-		return MASKED "\n";
-	if (other != NULL && compose_environment_parse(other, &run->arena,
-				 &others, &other_count, &ignored) < 0)
-		other_count = 0;
-	for (i = 0; i < count; i++) {
-		const char *before =
-		    find_value(others, other_count, list[i].name);
-		bool differs =
-		    before != NULL && strcmp(before, list[i].value) != 0;
-
-		buffer_printf(&masked, "%s=" MASKED "%s\n", list[i].name,
-		    differs ? mark : "");
-	}
-	return arena_strdup(&run->arena, buffer_string(&masked));
+	return masked != NULL || text == NULL ? masked
+					      : COMPOSE_SECRET_MASK "\n";
 }
 
 static void

@@ -137,6 +137,14 @@ int compose_environment_edit(const char *text,
 
 /* What stands for the value of a secret. */
 #define COMPOSE_SECRET_MASK "********"
+/*
+ * The names of an environment's variables, one a line, each with the mask for
+ * its value and without remarks. Values that are another than in the text
+ * other (or NULL) would all look alike: they have mark behind them. In the
+ * arena; NULL for NULL, and for what cannot be read.
+ */
+const char *compose_environment_mask(
+    const char *text, const char *other, const char *mark, struct arena *arena);
 /* Whether a variable looks like a secret: by its name (PASSWORD, TOKEN, KEY,
  * …), or its value, an URL with a password or a private key. */
 bool compose_variable_is_secret(const char *name, const char *value);

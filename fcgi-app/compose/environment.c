@@ -159,3 +159,41 @@ compose_environment_format(const struct compose_variable *variables,
 		return invalid(err, "the environment is too large");
 	return 0;
 }
+
+static const char *
+find_value(const struct compose_variable *list, size_t count, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (strcmp(list[i].name, name) == 0)
+			return list[i].value;
+	return NULL;
+}
+
+const char *
+compose_environment_mask(
+    const char *text, const char *other, const char *mark, struct arena *arena)
+{
+	auto_buffer struct buffer masked = BUFFER(4 * COMPOSE_TEXT_MAXIMUM);
+	struct compose_variable *list, *others = NULL;
+	size_t count, other_count = 0, i;
+	struct error ignored;
+
+	if (text == NULL ||
+	    compose_environment_parse(text, arena, &list, &count, &ignored) < 0)
+		return NULL;
+	if (other != NULL && compose_environment_parse(other, arena, &others,
+				 &other_count, &ignored) < 0)
+		other_count = 0;
+	for (i = 0; i < count; i++) {
+		const char *before =
+		    find_value(others, other_count, list[i].name);
+		bool differs =
+		    before != NULL && strcmp(before, list[i].value) != 0;
+
+		buffer_printf(&masked, "%s=" COMPOSE_SECRET_MASK "%s\n",
+		    list[i].name, differs ? mark : "");
+	}
+	return arena_strdup(arena, buffer_string(&masked));
+}
