@@ -216,18 +216,30 @@ write_file(struct run *run, struct error *err)
 	return 0;
 }
 
+/* The same for a path that is none of the deployment's own files. */
+static int
+open_unmanaged(struct run *run, struct file_arguments *out, struct error *err)
+{
+	const char *unused;
+	auto_fd int directory = open_files(run, out, &unused, err);
+
+	if (directory < 0 || refuse_top(out->path, err) < 0 ||
+	    refuse_managed(out->path, err) < 0)
+		return -1;
+	return take_fd(&directory);
+}
+
 static int
 touch_file(struct run *run, struct error *err)
 {
 	struct file_arguments arguments;
-	const char *compose_name, *name;
-	auto_fd int directory = open_files(run, &arguments, &compose_name, err);
+	const char *name;
+	auto_fd int directory = open_unmanaged(run, &arguments, err);
 	auto_fd int parent = -1;
 	struct stat status;
 	struct error missing;
 
-	if (directory < 0 || refuse_top(arguments.path, err) < 0 ||
-	    refuse_managed(arguments.path, err) < 0)
+	if (directory < 0)
 		return -1;
 	parent = tree_open_parent(directory, arguments.path, true, &name, err);
 	if (parent < 0)
@@ -249,14 +261,13 @@ static int
 make_directory(struct run *run, struct error *err)
 {
 	struct file_arguments arguments;
-	const char *compose_name, *name;
-	auto_fd int directory = open_files(run, &arguments, &compose_name, err);
+	const char *name;
+	auto_fd int directory = open_unmanaged(run, &arguments, err);
 	auto_fd int parent = -1;
 	struct stat status;
 	struct error missing;
 
-	if (directory < 0 || refuse_top(arguments.path, err) < 0 ||
-	    refuse_managed(arguments.path, err) < 0)
+	if (directory < 0)
 		return -1;
 	parent = tree_open_parent(directory, arguments.path, true, &name, err);
 	if (parent < 0)
@@ -299,12 +310,11 @@ static int
 delete_file(struct run *run, struct error *err)
 {
 	struct file_arguments arguments;
-	const char *compose_name, *name;
-	auto_fd int directory = open_files(run, &arguments, &compose_name, err);
+	const char *name;
+	auto_fd int directory = open_unmanaged(run, &arguments, err);
 	auto_fd int parent = -1;
 
-	if (directory < 0 || refuse_top(arguments.path, err) < 0 ||
-	    refuse_managed(arguments.path, err) < 0)
+	if (directory < 0)
 		return -1;
 	parent = tree_open_parent(directory, arguments.path, false, &name, err);
 	if (parent < 0 ||
@@ -319,13 +329,11 @@ static int
 set_permissions(struct run *run, struct error *err)
 {
 	struct file_arguments arguments;
-	const char *compose_name;
-	auto_fd int directory = open_files(run, &arguments, &compose_name, err);
+	auto_fd int directory = open_unmanaged(run, &arguments, err);
 	auto_fd int fd = -1;
 	struct stat status;
 
-	if (directory < 0 || refuse_top(arguments.path, err) < 0 ||
-	    refuse_managed(arguments.path, err) < 0)
+	if (directory < 0)
 		return -1;
 	if (arguments.mode < 0)
 		return error_field(err, "mode", NULL, "mode is required");
