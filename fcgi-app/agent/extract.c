@@ -47,19 +47,28 @@ extract_bytes(struct unpack *unpack, int to, int64_t *bytes, struct error *err)
 	}
 }
 
+static int
+open_parent(
+    int directory, const char *path, const char **out_name, struct error *err)
+{
+	int parent = tree_open_parent(directory, path, true, out_name, err);
+
+	if (parent < 0 && err->kind == ERR_CONFLICT)
+		return fail_twice(err, path);
+	return parent;
+}
+
 /* What the archive has twice is there as it came last. */
 static int
 extract_file(struct unpack *unpack, const struct unpack_entry *entry,
     int directory, struct extracted *out, struct error *err)
 {
 	const char *name;
-	auto_fd int parent =
-	    tree_open_parent(directory, entry->path, true, &name, err);
+	auto_fd int parent = open_parent(directory, entry->path, &name, err);
 	auto_fd int fd = -1;
 
 	if (parent < 0)
-		return err->kind == ERR_CONFLICT ? fail_twice(err, entry->path)
-						 : -1;
+		return -1;
 	if (unlinkat(parent, name, 0) < 0 && errno != ENOENT)
 		return fail_twice(err, entry->path);
 	fd = file_open(parent, name, O_WRONLY | O_CREAT | O_EXCL, 0600, err);
@@ -76,13 +85,11 @@ extract_directory(const struct unpack_entry *entry, int directory,
     struct extracted *out, struct error *err)
 {
 	const char *name;
-	auto_fd int parent =
-	    tree_open_parent(directory, entry->path, true, &name, err);
+	auto_fd int parent = open_parent(directory, entry->path, &name, err);
 	auto_fd int fd = -1;
 
 	if (parent < 0)
-		return err->kind == ERR_CONFLICT ? fail_twice(err, entry->path)
-						 : -1;
+		return -1;
 	if (file_make_directory(parent, name, 0755, err) < 0)
 		return err->kind == ERR_INVALID ? fail_twice(err, entry->path)
 						: -1;
