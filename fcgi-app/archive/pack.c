@@ -52,7 +52,7 @@ run_writer(int directory, int to, const char *leave_out,
 		return -1;
 	result = archive_program_frame(&program, &head, err);
 	if (result == 0 && head.type != FRAME_END)
-		result = archive_program_broken(&program, err);
+		result = archive_program_broken(err);
 	archive_program_end(&program);
 	return result;
 }

@@ -66,9 +66,8 @@ archive_program_end(struct archive_program *program)
 }
 
 int
-archive_program_broken(const struct archive_program *program, struct error *err)
+archive_program_broken(struct error *err)
 {
-	(void)program;
 	error_set(err, ERR_INVALID, "INVALID_ARCHIVE",
 	    "the archive could not be read to its end");
 	return error_detail(err, "%s ended early", PROGRAM_NAME);
@@ -84,7 +83,7 @@ read_exactly(struct archive_program *program, void *bytes, size_t size,
 		size_t got = process_read(program->process, at, size);
 
 		if (got == 0)
-			return archive_program_broken(program, err);
+			return archive_program_broken(err);
 		at += got;
 		size -= got;
 	}
@@ -131,7 +130,7 @@ archive_program_frame(
 		return -1;
 	if (out->length > FRAME_BYTES_MAXIMUM || out->type < FRAME_FILE ||
 	    out->type > FRAME_ERROR)
-		return archive_program_broken(program, err);
+		return archive_program_broken(err);
 	if (out->type == FRAME_ERROR)
 		return take_error(program, out, err);
 	program->left = out->length;

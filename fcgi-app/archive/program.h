@@ -40,7 +40,6 @@ int archive_program_frame(
 int archive_program_read(struct archive_program *program, void *bytes,
     size_t size, size_t *got, struct error *err);
 /* It said what it never should: -1. */
-int archive_program_broken(
-    const struct archive_program *program, struct error *err);
+int archive_program_broken(struct error *err);
 
 #endif
